@@ -1,0 +1,1 @@
+"""What flows through the pipeline and what it stores; imports nothing of ours."""

@@ -1,0 +1,112 @@
+"""The tables an analyst reads: articles, stories, furniture, changes."""
+
+import pyarrow as pa
+
+from schemas.article import TIMESTAMP
+
+# How an article stands to the one in `matched_article_id`, closest first.
+RELATIONS = (
+    "canonical",
+    "exact_copy",
+    "near_copy",
+    "partial_reprint",
+    "wire_rewrite",
+    "same_story",
+    "follow_up",
+)
+
+ARTICLES = pa.schema(
+    [
+        pa.field("article_id", pa.string(), nullable=False),
+        pa.field("story_id", pa.string(), nullable=False),
+        # Articles share it when one is a copy or partial reprint of the other.
+        pa.field("duplicate_group_id", pa.string(), nullable=False),
+        # One of RELATIONS. "canonical" of its story, which may be a story of one.
+        pa.field("relation", pa.string(), nullable=False),
+        # What the relation and the four numbers are towards; null for a canonical article.
+        pa.field("matched_article_id", pa.string()),
+        pa.field("jaccard", pa.float32()),
+        pa.field("containment", pa.float32()),
+        pa.field("cosine", pa.float32()),
+        pa.field("story_score", pa.float32()),
+        pa.field("url", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("title", pa.string()),
+        # Without site furniture.
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("language", pa.string(), nullable=False),
+        pa.field("published_at", TIMESTAMP),
+        pa.field("word_count", pa.int32(), nullable=False),
+        # Too little text to be anybody's copy.
+        pa.field("thin", pa.bool_(), nullable=False),
+        pa.field("credited_source", pa.string()),
+        pa.field("removed_word_count", pa.int32(), nullable=False),
+        # What was mended: "repaired_encoding", "implausible_date", "unreadable_date".
+        pa.field("notes", pa.list_(pa.string()), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.articles", "version": "1"},
+)
+
+MEMBER = pa.struct(
+    [
+        pa.field("article_id", pa.string(), nullable=False),
+        pa.field("source", pa.string()),
+        pa.field("published_at", TIMESTAMP),
+        pa.field("relation", pa.string(), nullable=False),
+    ]
+)
+
+STORIES = pa.schema(
+    [
+        # Minted once from the story's first article; never changes.
+        pa.field("story_id", pa.string(), nullable=False),
+        pa.field("canonical_article_id", pa.string(), nullable=False),
+        # Why that article speaks for the story, for a person.
+        pa.field("canonical_reason", pa.string(), nullable=False),
+        pa.field("title", pa.string(), nullable=False),
+        pa.field("first_published_at", TIMESTAMP),
+        pa.field("last_published_at", TIMESTAMP),
+        pa.field("article_count", pa.int32(), nullable=False),
+        # Distinct sources.
+        pa.field("source_count", pa.int32(), nullable=False),
+        # Distinct origins: ten sites with one agency text count as one.
+        pa.field("independent_count", pa.int32(), nullable=False),
+        pa.field("sources", pa.list_(pa.string()), nullable=False),
+        pa.field("languages", pa.list_(pa.string()), nullable=False),
+        # Words that tell this story from others, the most telling first.
+        pa.field("keywords", pa.list_(pa.string()), nullable=False),
+        # Canonical first, then by time.
+        pa.field("members", pa.list_(MEMBER), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.stories", "version": "1"},
+)
+
+# What was removed, by source, so that a wipe-out of a source is seen.
+BOILERPLATE = pa.schema(
+    [
+        pa.field("source", pa.string()),
+        pa.field("reason", pa.string(), nullable=False),
+        # The line, or the commonest of the lines that differ in numbers alone.
+        pa.field("line", pa.string(), nullable=False),
+        pa.field("article_count", pa.int32(), nullable=False),
+        pa.field("removed_word_count", pa.int64(), nullable=False),
+        pa.field("example_article_id", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.boilerplate", "version": "1"},
+)
+
+CHANGES = pa.schema(
+    [
+        # "story_assigned", "story_merged", "canonical_changed".
+        pa.field("change", pa.string(), nullable=False),
+        pa.field("article_id", pa.string()),
+        pa.field("story_id", pa.string(), nullable=False),
+        # What stood there before; null for something new.
+        pa.field("previous_id", pa.string()),
+        pa.field("run_id", pa.string(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.changes", "version": "1"},
+)

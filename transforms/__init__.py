@@ -1,0 +1,1 @@
+"""One stage a file: the mathematics as plain functions, the PTransform after it."""

@@ -1,0 +1,42 @@
+# Two commands for a newcomer, and what they stand on.
+.PHONY: demo test lint types check lock clean
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+
+demo: $(VENV)/installed
+	rm -rf $(OUT)
+	$(BIN)/newsdedup run --input 'examples/articles/*' --output $(OUT)
+	$(BIN)/newsdedup show $(OUT) --story largest
+
+test: $(VENV)/installed
+	$(BIN)/pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed
+	$(BIN)/mypy
+
+check: test lint types
+
+# torch first and pinned: left to choose, pip takes a build with gigabytes of CUDA.
+$(VENV)/installed: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet "$$(grep '^torch==' requirements.txt)"
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Every version that a fresh install of pyproject.toml resolves to today.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet torch==2.13.0
+	build/lock/bin/pip install --quiet setuptools --editable '.[dev]'
+	build/lock/bin/pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' > requirements.txt
+
+clean:
+	rm -rf $(VENV) $(OUT) build *.egg-info

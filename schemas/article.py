@@ -45,7 +45,7 @@ ARTICLE = pa.schema(
         pa.field("content_key", pa.uint64(), nullable=False),
         pa.field("file", pa.string(), nullable=False),
         pa.field("position", pa.int64(), nullable=False),
-        # What was mended: "repaired_encoding", "implausible_date", "unreadable_date".
+        # "repaired_encoding", "implausible_date", "unreadable_date", "repeated_id".
         pa.field("notes", pa.list_(pa.string()), nullable=False),
     ],
     metadata={"schema": "newsdedup.article", "version": "1"},
@@ -71,6 +71,7 @@ CLEANED = pa.schema(
 REMOVED = pa.schema(
     [
         pa.field("article_key", pa.uint64(), nullable=False),
+        pa.field("article_id", pa.string(), nullable=False),
         pa.field("source", pa.string()),
         # The rule: "ui", "date", "prompt", "caption", "byline", "recurs", "repeat", ...
         pa.field("reason", pa.string(), nullable=False),

@@ -6,6 +6,7 @@ is a batch keyed by a shard number.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -45,7 +46,7 @@ class RecordBatchCoder(beam.coders.Coder):
 beam.coders.registry.register_coder(pa.RecordBatch, RecordBatchCoder)
 
 
-def column(batch: pa.RecordBatch | pa.Table, name: str) -> npt.NDArray[np.generic]:
+def column(batch: pa.RecordBatch | pa.Table, name: str) -> npt.NDArray[Any]:
     """Give a column of fixed-width numbers as an array, without a copy if it can be.
 
     A `fixed_size_list` column of width w comes back with shape (n, w). The column must
@@ -67,7 +68,7 @@ def column(batch: pa.RecordBatch | pa.Table, name: str) -> npt.NDArray[np.generi
 
 def list_column(
     batch: pa.RecordBatch | pa.Table, name: str
-) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]:
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Give a list column as its values, one row after the other, and their offsets.
 
     Returns:
@@ -83,15 +84,13 @@ def list_column(
     return values, offsets - first
 
 
-def list_array(
-    values: npt.NDArray[np.generic], offsets: npt.NDArray[np.integer]
-) -> pa.ListArray:
+def list_array(values: npt.NDArray[Any], offsets: npt.NDArray[np.integer]) -> pa.ListArray:
     """Make a list column of values and offsets; the inverse of `list_column`."""
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
 
 
 def with_column(
-    batch: pa.RecordBatch, name: str, values: pa.Array | npt.NDArray[np.generic]
+    batch: pa.RecordBatch, name: str, values: pa.Array | npt.NDArray[Any]
 ) -> pa.RecordBatch:
     """Give the batch with one more column, or with that column replaced.
 
@@ -125,6 +124,8 @@ def split_by(
       batch: n rows.
       shards: shape (n,). The shard of each row.
     """
+    if not batch.num_rows:
+        return
     shards = np.asarray(shards, dtype=np.int64)
     order = np.argsort(shards, kind="stable")
     numbers, starts = np.unique(shards[order], return_index=True)

@@ -18,6 +18,8 @@ FINGERPRINT = pa.schema(
         pa.field("language", pa.string(), nullable=False),
         # Seconds since 1970, UTC; null when the article has no date.
         pa.field("published", pa.int64()),
+        # Days since 1970: the earliest of that date, the url's and "Posted: ..."; or null.
+        pa.field("day", pa.int32()),
         pa.field("word_count", pa.int32(), nullable=False),
         pa.field("removed_word_count", pa.int32(), nullable=False),
         pa.field("has_title", pa.bool_(), nullable=False),

@@ -66,3 +66,17 @@ STORY_EDGE = pa.schema(
     ],
     metadata={"schema": "newsdedup.story_edge", "version": "1"},
 )
+
+# What is kept of an edge until its row in `matches/` is written: names, and the gap.
+_NAMES = (
+    pa.field("article_id", pa.string(), nullable=False),
+    pa.field("matched_article_id", pa.string(), nullable=False),
+    # From the first article's date to the second's, in days; null without both.
+    pa.field("gap_days", pa.float32()),
+)
+COPY_EVIDENCE = pa.schema(
+    [*COPY_EDGE, *_NAMES], metadata={"schema": "newsdedup.copy_evidence", "version": "1"}
+)
+STORY_EVIDENCE = pa.schema(
+    [*STORY_EDGE, *_NAMES], metadata={"schema": "newsdedup.story_evidence", "version": "1"}
+)

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 from schemas.article import TIMESTAMP
+from schemas.fingerprint import FINGERPRINT
 
 # How an article stands to the one in `matched_article_id`, closest first.
 RELATIONS = (
@@ -41,7 +42,7 @@ ARTICLES = pa.schema(
         pa.field("thin", pa.bool_(), nullable=False),
         pa.field("credited_source", pa.string()),
         pa.field("removed_word_count", pa.int32(), nullable=False),
-        # What was mended: "repaired_encoding", "implausible_date", "unreadable_date".
+        # "repaired_encoding", "implausible_date", "unreadable_date", "repeated_id".
         pa.field("notes", pa.list_(pa.string()), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
     ],
@@ -109,4 +110,17 @@ CHANGES = pa.schema(
         pa.field("run_id", pa.string(), nullable=False),
     ],
     metadata={"schema": "newsdedup.changes", "version": "1"},
+)
+
+# What the next run needs of every article, in place of its text.
+INDEX = pa.schema(
+    [
+        *FINGERPRINT,
+        # Unit vector of title and lead; null where the article was not embedded.
+        pa.field("vector", pa.list_(pa.float16())),
+        pa.field("story_id", pa.string(), nullable=False),
+        pa.field("duplicate_group_id", pa.string(), nullable=False),
+        pa.field("run_id", pa.string(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.index", "version": "1"},
 )

@@ -1,0 +1,67 @@
+"""Fixtures for all tests: a transform applied to a list gives a list."""
+
+import collections
+import pickle
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+Outputs = list[Any] | dict[str, list[Any]]
+
+
+class Keep(beam.DoFn):
+    """Writes every element to a file of its own: a runner gives nothing back."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def process(self, element: Any) -> None:
+        path = Path(self.folder) / uuid.uuid4().hex
+        path.write_bytes(pickle.dumps(element))
+
+
+def kept(folder: Path) -> list[Any]:
+    return [pickle.loads(path.read_bytes()) for path in sorted(folder.iterdir())]
+
+
+@pytest.fixture
+def apply(tmp_path: Path) -> Callable[..., Outputs]:
+    """Give a function that runs a transform over a list on the real runner.
+
+    A transform that takes several collections is given a dict of lists, one that starts
+    a pipeline is given no input. A transform with several outputs gives a dict of lists.
+    The order of what comes back is not the order in which it came out.
+    """
+
+    def run(
+        transform: beam.PTransform,
+        elements: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
+    ) -> Outputs:
+        folder = tmp_path / uuid.uuid4().hex
+        with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+            given: Any = pipeline
+            if isinstance(elements, Mapping):
+                given = {
+                    name: pipeline
+                    | f"Create {name}" >> beam.Create(values, reshuffle=False)
+                    for name, values in elements.items()
+                }
+            elif elements is not None:
+                given = pipeline | "Create" >> beam.Create(elements, reshuffle=False)
+            outputs = given | "Apply" >> transform
+            single = isinstance(outputs, beam.PCollection)
+            named = {"output": outputs} if single else dict(outputs)
+            for name, output in named.items():
+                (folder / name).mkdir(parents=True)
+                output | f"Keep {name}" >> beam.ParDo(Keep(str(folder / name)))
+        results = collections.OrderedDict(
+            (name, kept(folder / name)) for name in sorted(named)
+        )
+        return results["output"] if single else dict(results)
+
+    return run

@@ -1,0 +1,416 @@
+import datetime
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.article import ARTICLE, RAW, REJECT
+from transforms.dates import is_plausible, published_time
+from transforms.parsing import (
+    ParseArticles,
+    clean_text,
+    content_key,
+    detected_language,
+    identifying_url,
+    language_code,
+    parse_articles,
+    site,
+    split_title,
+)
+
+UTC = datetime.UTC
+LATEST = datetime.datetime(2025, 6, 1, tzinfo=UTC)
+STORY = (
+    "The old bridge over the Lorn was closed on Friday morning after an inspection found "
+    "cracks in two of its piers, the county said."
+)
+MORE = (
+    "Buses are sent around by the ring road until further notice, and the county expects "
+    "the repair to take most of the summer."
+)
+
+
+def raw(*rows: dict[str, Any]) -> pa.RecordBatch:
+    empty = dict.fromkeys(RAW.names) | {"file": "in.jsonl", "repaired": False}
+    numbered = [empty | {"position": place} | row for place, row in enumerate(rows, 1)]
+    return pa.RecordBatch.from_pylist(numbered, schema=RAW)
+
+
+def parsed(**row: Any) -> dict[str, Any]:
+    articles, rejects = parse_articles(raw(row), latest=LATEST)
+    assert not rejects.num_rows
+    (article,) = articles.to_pylist()
+    return article
+
+
+def test_given_fields_are_kept() -> None:
+    article = parsed(
+        id=" a1 ",
+        url="https://www.lornpost.example/news/bridge",
+        source="Lorn Post",
+        published_at="2025-05-16T15:04:00-04:00",
+        title=" Bridge\n closed ",
+        text=STORY,
+        language="en-GB",
+    )
+    assert article["article_id"] == "a1"
+    assert article["url"] == "https://www.lornpost.example/news/bridge"
+    assert article["source"] == "Lorn Post"
+    assert article["published_at"] == datetime.datetime(2025, 5, 16, 19, 4, tzinfo=UTC)
+    assert article["title"] == "Bridge closed"
+    assert article["text"] == STORY
+    assert article["language"] == "en"
+    assert article["notes"] == []
+
+
+def test_ids_and_keys_are_stable_across_releases() -> None:
+    """Stored tables hang on them: a change here is a change of every stored id."""
+    by_url = parsed(url="https://lornpost.example/bridge?utm_source=x", text="Rain")
+    assert by_url["article_id"] == "f156964da7d76e8e3818fa5b56804e8d"
+    by_file = parsed(file="in/a.txt", text="Rain")
+    assert by_file["article_id"] == "53d76b193e24ac08414d84d4892b8a6e"
+    assert by_file["article_key"] == 3897626584741663586
+    assert by_file["content_key"] == 9315583560473483310
+
+
+def test_row_without_id_and_url_keeps_its_id_when_the_folder_moves() -> None:
+    one = parsed(file="a/b/x.txt", text="Rain")
+    assert parsed(file="gs://c/x.txt", text="Rain")["article_id"] == one["article_id"]
+    assert parsed(file="a/b/y.txt", text="Rain")["article_id"] != one["article_id"]
+    assert parsed(file="a/b/x.txt", text="Sun")["article_id"] != one["article_id"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://www.Example.com:80/a/?utm_source=x&UTM_medium=y#part", "example.com/a"),
+        ("https://example.com/a?id=7&fbclid=z&page=2", "example.com/a?id=7&page=2"),
+        ("example.com/a/", "example.com/a"),
+        ("https://user:secret@example.com/a", "example.com/a"),
+        ("https://example.com/Case", "example.com/Case"),
+        ("https://example.com/?p=12", "example.com?p=12"),
+        ("https://example.com/", None),
+        ("https://example.com/?utm_source=x", None),
+        ("n/a", None),
+        ("http://[broken", None),
+        ("no url at all / really", None),
+    ],
+)
+def test_url_identifies_by_what_names_the_article(url: str, expected: str | None) -> None:
+    assert identifying_url(url) == expected
+
+
+def test_front_page_as_url_does_not_make_one_article_of_many() -> None:
+    articles, _ = parse_articles(
+        raw(*({"url": "https://lornpost.example/", "text": text} for text in "ab")),
+        latest=LATEST,
+    )
+    assert len(set(articles.column("article_id").to_pylist())) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://news.bbc.co.uk/a", "bbc.co.uk"),
+        ("http://WWW.Lornpost.com:80/a", "lornpost.com"),
+        ("lornpost.com/a", "lornpost.com"),
+        ("http://127.0.0.1/a", "127.0.0.1"),
+        ("http://localhost/a", None),
+        ("n/a", None),
+        ("http://[broken", None),
+    ],
+)
+def test_site_is_the_registrable_domain(
+    url: str, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the suffix list must not be fetched")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert site(url) == expected
+
+
+def test_source_is_given_or_the_site_of_the_url_or_unknown() -> None:
+    url = "https://www.lornpost.com/a"
+    assert parsed(url=url, text="a", source=" Lorn  Post ")["source"] == "Lorn Post"
+    assert parsed(url=url, text="a", source=" ")["source"] == "lornpost.com"
+    assert parsed(text="a")["source"] is None
+
+
+def test_row_without_text_and_title_is_rejected() -> None:
+    articles, rejects = parse_articles(
+        raw(
+            {"id": "a", "text": " \n"},
+            {"title": "Bridge closed", "text": None},
+            {"title": "\0", "url": "https://lornpost.com/a"},
+            {"html": "<html><body></body></html>"},
+        ),
+        latest=LATEST,
+    )
+    assert articles.schema.equals(ARTICLE)
+    assert rejects.schema.equals(REJECT)
+    (headline,) = articles.to_pylist()
+    assert (headline["title"], headline["text"]) == ("Bridge closed", "")
+    assert [row["position"] for row in rejects.to_pylist()] == [1, 3, 4]
+    assert {row["reason"] for row in rejects.to_pylist()} == {"no_text"}
+    first, by_url, page = rejects.to_pylist()
+    assert first["article_id"] == "a"
+    assert (
+        by_url["article_id"] == parsed(url="https://lornpost.com/a", text="x")["article_id"]
+    )
+    assert page["article_id"] is None
+    assert "26 characters of html" in page["detail"]
+
+
+def test_text_keeps_its_lines_and_loses_what_is_no_text() -> None:
+    assert clean_text("a\r\nb\rc\u2028d\0e\n\nf ") == "a\nb\nc\nde\n\nf "
+    assert clean_text("Cafe\u0301") == "Café"
+    assert clean_text(" \t\n") == clean_text(" \0 ") == clean_text(None) == ""
+
+
+@given(st.text())
+def test_cleaning_twice_changes_nothing(text: str) -> None:
+    assert clean_text(clean_text(text)) == clean_text(text)
+
+
+def test_content_is_the_same_whatever_the_white_space() -> None:
+    assert content_key("A  b", "c\n\nd") == content_key(" A b", "c d ")
+    assert content_key("A b", "c") != content_key("A", "b c")
+    assert content_key(None, "a") != content_key("a", "")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2025-05-16", "2025-05-16T00:00"),
+        ("2025-05-16T15:04:00", "2025-05-16T15:04"),
+        ("2025-05-16T15:04:00.123Z", "2025-05-16T15:04:00.123"),
+        ("2025-05-16 15:04 +0200", "2025-05-16T13:04"),
+        ("2025-05-16T15:04:00+02:00[Europe/Paris]", "2025-05-16T13:04"),
+        ("2025-05-16 15:04:00.000000001Z", "2025-05-16T15:04"),
+        ("20250516", "2025-05-16T00:00"),
+        ("20250516T150400Z", "2025-05-16T15:04"),
+        ("1747407840", "2025-05-16T15:04"),
+        ("1747407840.5", "2025-05-16T15:04"),
+        ("1747407840123", "2025-05-16T15:04:00.123"),
+        ("Fri, 16 May 2025 15:04:00 +0200", "2025-05-16T13:04"),
+        ("Fri, 16 May 2025 15:04:00 EST", "2025-05-16T20:04"),
+        ("Fri May 16 15:04:00 +0000 2025", "2025-05-16T15:04"),
+        ("May 16, 2025 3:04 PM EDT", "2025-05-16T19:04"),
+        ("Updated: May 16, 2025 at 3:04 p.m. ET", "2025-05-16T19:04"),
+        ("Jan. 16, 2025, 3:04 p.m. ET", "2025-01-16T20:04"),
+        ("16.05.2025", "2025-05-16T00:00"),
+        ("05.06.2025", "2025-06-05T00:00"),
+        ("16. Mai 2025", "2025-05-16T00:00"),
+        ("Publié le 16 mai 2025 à 15h04", "2025-05-16T15:04"),
+        ("16 de mayo de 2025", "2025-05-16T00:00"),
+        ("2025年5月16日", "2025-05-16T00:00"),
+    ],
+)
+def test_dates_are_read_as_the_world_writes_them(written: str, expected: str) -> None:
+    time = datetime.datetime.fromisoformat(expected).replace(tzinfo=UTC)
+    assert published_time(written) in (time, time + datetime.timedelta(seconds=0.5))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("yesterday", "2 hours ago", "Posted by Ann", "Friday", "May 2025", "2025", "0"),
+        *("0000-00-00 00:00:00", "2025-02-30", "12:30", "nan", "+1 555 010 9999", "-5"),
+        *("", "x" * 999),
+    ],
+)
+def test_what_is_no_whole_date_gives_none(written: str) -> None:
+    assert published_time(written) is None
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30) | st.from_regex(r"[0-9TZ:. +-]{1,30}", fullmatch=True))
+def test_any_text_is_read_or_refused(written: str) -> None:
+    time = published_time(written)
+    assert time is None or time.tzinfo is UTC or time.utcoffset() == datetime.timedelta()
+
+
+@given(st.datetimes(timezones=st.timezones(no_cache=False)))
+def test_iso_dates_are_read_as_python_writes_them(time: datetime.datetime) -> None:
+    whole = time.replace(microsecond=0)
+    if whole.utcoffset() and whole.utcoffset() % datetime.timedelta(minutes=1):
+        return
+    try:
+        expected = whole.astimezone(UTC)
+    except OverflowError:
+        return
+    assert published_time(whole.isoformat()) == expected
+
+
+def test_language_decides_which_number_is_the_month() -> None:
+    assert published_time("05/06/2025", "en") == datetime.datetime(2025, 5, 6, tzinfo=UTC)
+    assert published_time("05/06/2025", "fr") == datetime.datetime(2025, 6, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "note"),
+    [
+        ("0019-05-16", "implausible_date"),
+        ("1899-12-31", "implausible_date"),
+        ("2025-06-03T00:00:01Z", "implausible_date"),
+        ("2999-01-01", "implausible_date"),
+        ("9999-12-31T23:59:59-10:00", "implausible_date"),
+        ("yesterday", "unreadable_date"),
+    ],
+)
+def test_date_that_cannot_be_is_dropped_and_noted(written: str, note: str) -> None:
+    article = parsed(text="a", published_at=written, repaired=True)
+    assert article["published_at"] is None
+    assert article["notes"] == ["repaired_encoding", note]
+
+
+def test_date_may_lie_two_days_ahead() -> None:
+    assert is_plausible(LATEST + datetime.timedelta(days=2), LATEST)
+    assert parsed(text="a", published_at="2025-06-02")["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("given_code", "expected"),
+    [
+        ("en", "en"),
+        ("EN-us", "en"),
+        ("pt_BR", "pt"),
+        (" zh-Hans ", "zh"),
+        ("nb", "no"),
+        ("iw", "he"),
+        ("eng", None),
+        ("English", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_given_language_is_normalised(given_code: str | None, expected: str | None) -> None:
+    assert language_code(given_code) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "expected"),
+    [
+        ("Bridge closed", STORY, "en"),
+        (None, f"LOG IN\nWINDOW._DATA={{A:1}}\n{STORY.upper()}", "en"),
+        ("Puente cerrado", "El puente sobre el río quedó cerrado el viernes.", "es"),
+        (None, "Die Brücke über den Fluss ist seit Freitagmorgen gesperrt.", "de"),
+        ("大桥关闭", "大桥于周五上午关闭，市政府表示维修将持续整个夏天。", "zh"),
+        (None, "Sign in\nMenu\nLe pont est fermé depuis vendredi matin.", "fr"),
+        ("Rain", "", "und"),
+        (None, "12 345 678 901 / 42 --- 7:30 8:45", "und"),
+    ],
+)
+def test_language_is_detected_or_undetermined(
+    title: str | None, text: str, expected: str
+) -> None:
+    assert detected_language(title, text) == expected
+
+
+PAGE = f"""<?xml version="1.0" encoding="iso-8859-1"?><!DOCTYPE html><html><head>
+<title>Bridge closed - The Lorn Post</title>
+<meta property="og:title" content="Bridge closed">
+<meta property="og:site_name" content="The Lorn Post">
+<meta property="article:published_time" content="2025-05-16T15:04:00-04:00">
+<meta property="article:modified_time" content="2025-05-18T09:00:00-04:00">
+</head><body><nav><a href="/">Home</a> <a href="/n">News</a></nav>
+<article><h1>Bridge closed</h1><p>{STORY}</p><p>{MORE}</p></article>
+<footer>Copyright 2019</footer></body></html>"""
+
+
+def test_page_gives_text_title_time_and_site() -> None:
+    article = parsed(html=PAGE)
+    assert article["title"] == "Bridge closed"
+    assert article["text"] == f"{STORY}\n{MORE}"
+    assert article["source"] == "The Lorn Post"
+    assert article["published_at"] == datetime.datetime(2025, 5, 16, 19, 4, tzinfo=UTC)
+
+
+def test_page_fills_only_what_is_missing() -> None:
+    article = parsed(
+        html=PAGE,
+        title="Given",
+        text="Given text",
+        source="given",
+        published_at="2025-05-20",
+    )
+    assert (article["title"], article["text"]) == ("Given", "Given text")
+    assert article["source"] == "given"
+    assert article["published_at"].day == 20
+    assert parsed(html=PAGE, text="Given text")["title"] == "Bridge closed"
+    assert parsed(html=PAGE, text="Given text")["text"] == "Given text"
+
+
+@pytest.mark.parametrize("html", ["<" * 1_000, "no page", "<p>" * 5_000, "\ufeff<html/>"])
+def test_wild_page_is_no_error(html: str) -> None:
+    articles, rejects = parse_articles(raw({"html": html}), latest=LATEST)
+    assert articles.num_rows + rejects.num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "rest"),
+    [
+        (
+            f"Lorn bridge closed for repair\n\n{STORY}",
+            "Lorn bridge closed for repair",
+            STORY,
+        ),
+        (f"Lorn bridge closed for repair\n{STORY}", "Lorn bridge closed for repair", STORY),
+        (
+            f"Log In\n\nWhy is the bridge closed?\n\nPosted 2 hours ago\n\n{STORY}",
+            "Why is the bridge closed?",
+            f"Log In\n\n\nPosted 2 hours ago\n\n{STORY}",
+        ),
+        (
+            f"# 大桥因维修关闭至夏末\n\n{'大桥于周五上午关闭。' * 12}",
+            "大桥因维修关闭至夏末",
+            None,
+        ),
+        (f"{STORY}\n\n{MORE}", None, None),
+        (f"The bridge was closed.\n\n{STORY}", None, None),
+        (f"LORN (Reuters) -\n\n{STORY}", None, None),
+        (f"By Ann Howell, Lorn\n\n{STORY}", None, None),
+        (f"Photo: The bridge in May\n\n{STORY}", None, None),
+        (f"Log In\n\n{STORY}", None, None),
+        (f"“It will take all summer.”\n{STORY}", None, None),
+        ("Lorn bridge closed for repair", None, None),
+        ("Lorn bridge closed\nRain in the north\nSun in the south", None, None),
+        ("", None, None),
+    ],
+)
+def test_title_is_taken_out_of_a_text_only_where_it_is_plain(
+    text: str, title: str | None, rest: str | None
+) -> None:
+    found, left = split_title(text)
+    assert found == title
+    assert left == (rest if rest is not None else left)
+    assert title is not None or left == text
+
+
+def test_title_is_looked_for_in_plain_text_files_alone() -> None:
+    text = f"Lorn bridge closed for repair\n\n{STORY}"
+    assert parsed(file="a.TXT", text=text)["title"] == "Lorn bridge closed for repair"
+    assert parsed(file="a.txt.gz", text=text)["text"] == STORY
+    assert parsed(file="a.jsonl", text=text)["title"] is None
+    assert parsed(file="a.txt", text=text, title="Given")["text"] == text
+
+
+def test_rows_keep_their_order_and_place() -> None:
+    batch = raw(*({"id": str(number), "text": "a"} for number in (3, 1, 2)))
+    articles, _ = parse_articles(batch, latest=LATEST)
+    assert articles.column("article_id").to_pylist() == ["3", "1", "2"]
+    assert articles.column("position").to_pylist() == [1, 2, 3]
+
+
+def test_transform_agrees_with_function(
+    apply: Callable[..., dict[str, list[Any]]],
+) -> None:
+    batch = raw({"id": "a", "text": STORY}, {"id": "b"}, {"id": "c", "title": "Bridge"})
+    outputs = apply(ParseArticles(latest=LATEST), [batch])
+    articles, rejects = parse_articles(batch, latest=LATEST)
+    assert outputs == {"articles": [articles], "rejects": [rejects]}

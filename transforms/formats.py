@@ -1,0 +1,250 @@
+"""Formats: JSON lines, JSON, Parquet and files of one article become rows of texts.
+
+Each format is one generator of rows and rejects, in the order of the file. What is wrong
+with a row costs that row alone. A longer line than `max_row_bytes` is skipped without
+being held, a longer file of one article is not read to its end.
+"""
+
+import codecs
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.decoding import at_most, declared_text, decoded, lines, looks_binary, opened
+
+FIELDS = ("id", "url", "source", "published_at", "title", "text", "html", "language")
+# A JSON array must be held to be parsed; above this, write JSON lines.
+MAX_ARRAY_BYTES = 256 << 20
+
+
+class Row(NamedTuple):
+    """A row as found: its place in the file, its values by the input's names."""
+
+    position: int
+    values: Mapping[str, object]
+    repaired: bool
+
+
+class Reject(NamedTuple):
+    """A row that cannot be used: its place, a reason of REJECT_REASONS, particulars."""
+
+    position: int
+    reason: str
+    detail: str
+    article_id: str | None = None
+
+
+def json_value(data: bytes) -> tuple[object, bool]:
+    """Parse one JSON value; give it and whether its encoding had to be mended.
+
+    Beyond the standard: NaN and Infinity, which Python writes, are null; half of a
+    surrogate pair, which JavaScript leaves when it cuts a text, is dropped.
+
+    Raises:
+      UnicodeError: if the bytes are no text.
+      ValueError: if the text is no JSON.
+    """
+    try:
+        return orjson.loads(data), False
+    except orjson.JSONDecodeError as error:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            guess = decoded(data)
+            if guess is None:
+                raise UnicodeError("neither UTF-8 nor another encoding of text") from None
+            return json_value(guess.encode())[0], True
+        try:
+            value = json.loads(text, parse_constant=lambda _: None)
+        except (ValueError, RecursionError):
+            place = f"character {error.pos + 1:,} of {len(text):,}"
+            raise ValueError(f"{error.msg} at {place}") from None
+        written = json.dumps(value, ensure_ascii=False)
+        whole = written.encode(errors="ignore").decode()
+        return orjson.loads(whole), whole != written
+
+
+def _parsed(position: int, data: bytes) -> tuple[object, bool] | Reject:
+    try:
+        return json_value(data)
+    except UnicodeError as error:
+        return Reject(position, "undecodable", str(error))
+    except ValueError as error:
+        return Reject(position, "broken_json", str(error))
+
+
+def _object_row(position: int, value: object, repaired: bool) -> Row | Reject:
+    if isinstance(value, dict):
+        return Row(position, value, repaired)
+    return Reject(position, "wrong_type", f"a row must be an object, got {_kind(value)}")
+
+
+def json_line_rows(
+    chunks: Iterable[bytes], repaired: bool, max_row_bytes: int
+) -> Iterator[Row | Reject]:
+    """Give the rows of JSON lines in UTF-8; blank lines are none."""
+    for number, line, size in lines(chunks, max_row_bytes):
+        if size > max_row_bytes:
+            yield _too_long(number, f"a line, got {size:,} bytes", max_row_bytes)
+        elif line and not line.isspace():
+            parsed = _parsed(number, line)
+            if isinstance(parsed, Reject):
+                yield parsed
+            else:
+                yield _object_row(number, parsed[0], parsed[1] or repaired)
+
+
+def json_rows(
+    chunks: Iterator[bytes], repaired: bool, max_row_bytes: int
+) -> Iterator[Row | Reject]:
+    """Give the rows of a .json file: an array of objects, one object, or JSON lines."""
+    first = next(chunks, b"").lstrip()
+    chunks = itertools.chain([first], chunks)
+    if not first.startswith(b"[") and first.partition(b"\n")[0].strip() != b"{":
+        yield from json_line_rows(chunks, repaired, max_row_bytes)
+        return
+    whole = at_most(chunks, MAX_ARRAY_BYTES)
+    if whole is None:
+        yield _too_long(1, "a file that is no JSON lines", MAX_ARRAY_BYTES)
+        return
+    parsed = _parsed(1, whole)
+    if isinstance(parsed, Reject):
+        yield parsed
+        return
+    value, mended = parsed
+    for position, item in enumerate(value if isinstance(value, list) else [value], 1):
+        yield _object_row(position, item, mended or repaired)
+
+
+def _too_long(position: int, what: str, max_bytes: int) -> Reject:
+    return Reject(position, "too_long", f"{what}, must have at most {max_bytes:,} bytes")
+
+
+def whole_file_row(chunks: Iterable[bytes], field: str, max_row_bytes: int) -> Row | Reject:
+    """Give a file of one article as a row whose `field` ("text", "html") is the file."""
+    data = at_most(chunks, max_row_bytes)
+    if data is None:
+        return _too_long(1, "a file of one article", max_row_bytes)
+    try:
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
+        if not looks_binary(text):
+            return Row(1, {field: text}, False)
+    except UnicodeDecodeError:
+        pass
+    declared = declared_text(data) if field == "html" else None
+    guess = decoded(data) if declared is None else declared
+    if guess is None:
+        return Reject(1, "undecodable", "neither UTF-8 nor another encoding of text")
+    return Row(1, {field: guess}, True)
+
+
+def parquet_rows(
+    path: str, fields: Mapping[str, str], batch_size: int
+) -> Iterator[Row | Reject]:
+    """Give the rows of a Parquet file, one batch of its row groups held at a time."""
+    wanted = {fields.get(name, name): name for name in FIELDS}
+    with opened(path, None) as stream:
+        file = pq.ParquetFile(stream, buffer_size=1 << 20)
+        names = [name for name in file.schema_arrow.names if name in wanted]
+        position = 0
+        for batch in file.iter_batches(batch_size, columns=names, use_threads=False):
+            values = [
+                _column_values(batch.column(name), wanted[name] == "published_at")
+                for name in names
+            ]
+            for row in range(batch.num_rows):
+                position += 1
+                found = {name: of[row] for name, of in zip(names, values, strict=True)}
+                yield Row(position, found, False)
+
+
+def _column_values(column: pa.Array, is_time: bool) -> list[object]:
+    """Give a column as text, bytes, numbers; a value of another type as that type."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if is_time and pa.types.is_timestamp(kind) and kind.tz:
+        # UTC is how it is stored; other zones would need a zone database.
+        return column.cast(pa.timestamp(kind.unit, "UTC")).cast(pa.string()).to_pylist()
+    if is_time and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return column.cast(pa.string()).to_pylist()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        # Nothing checks on writing that a string column holds UTF-8.
+        return column.cast(pa.large_binary()).to_pylist()
+    if any(is_kind(kind) for is_kind in PLAIN_KINDS):
+        return column.to_pylist()
+    return [kind if value else None for value in column.is_valid().to_pylist()]
+
+
+PLAIN_KINDS = (
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_null,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_string_view,
+)
+
+
+def raw_values(
+    row: Row, fields: Mapping[str, str], max_row_bytes: int
+) -> tuple[dict[str, str | None], bool] | Reject:
+    """Check a row's values; give those of FIELDS and whether any was mended.
+
+    An id may be a whole number and a time any number: they become their decimals.
+    """
+    texts: dict[str, str | None] = {}
+    repaired = row.repaired
+    # The id comes first, so that the reject of a later field knows it.
+    for name in FIELDS:
+        try:
+            text, mended = _text(name, row.values.get(fields.get(name, name)))
+        except TypeError as error:
+            return Reject(row.position, "wrong_type", str(error), texts.get("id"))
+        except UnicodeError as error:
+            return Reject(row.position, "undecodable", str(error), texts.get("id"))
+        if text and len(text) > max_row_bytes:
+            reject = _too_long(row.position, f"{name}, got {len(text):,}", max_row_bytes)
+            return reject._replace(article_id=texts.get("id"))
+        texts[name] = text
+        repaired = repaired or mended
+    return texts, repaired
+
+
+def _text(name: str, value: object) -> tuple[str | None, bool]:
+    """Give a value as text, and whether its bytes were not UTF-8."""
+    if value is None or isinstance(value, str):
+        return value, False
+    if isinstance(value, bytes):
+        try:
+            return value.decode(), False
+        except UnicodeDecodeError:
+            guess = decoded(value)
+            if guess is None:
+                raise UnicodeError(f"{name} is no text in any encoding") from None
+            return guess, True
+    if isinstance(value, float) and math.isnan(value):
+        return None, False
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if name == "published_at":
+            return str(value), False
+        # A column of ids with gaps comes out of pandas as floats.
+        if name == "id" and abs(value) < 2**64 and value == int(value):
+            return str(int(value)), False
+    numbers = {"id": " or a whole number", "published_at": " or a number"}
+    raise TypeError(f"{name} must be text{numbers.get(name, '')}, got {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    """Name what was found, in the words of the input and without quoting it."""
+    if isinstance(value, dict):
+        return "an object"
+    names = {list: "a list", bool: "true or false", str: "text", type(None): "null"}
+    return names.get(type(value), str(value)[:40])

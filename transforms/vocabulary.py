@@ -1,0 +1,351 @@
+"""Vocabulary: which term a word of a language stands for.
+
+A term is the stem of a word that carries meaning, or a number. Stems come from the Snowball
+stemmer of the language; words of a language without one stand for themselves, and so do the
+character pairs that `tokens` gives for scripts without spaces. Stemming errs both ways
+(university and universe are one stem, buy and bought are two); rarity weights make the
+first kind cheap.
+
+A term is stored as the 64-bit xxh3 hash of its text, so a vocabulary of a million terms
+holds two with one hash with probability below 1e-7. What a word stands for is worked out
+once for each distinct word and kept in a hash table that compiled code reads.
+
+M. F. Porter, "Snowball: a language for stemming algorithms", 2001.
+"""
+
+import functools
+import importlib.resources
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import Stemmer
+import xxhash
+
+from transforms.marks import MarkedTokens
+from transforms.tokens import mix64
+
+# Longer digit runs are phone numbers and identifiers.
+_MAX_DIGITS = 9
+
+_ALGORITHMS = {
+    "ar": "arabic",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "et": "estonian",
+    "eu": "basque",
+    "fa": "persian",
+    "fi": "finnish",
+    "fr": "french",
+    "ga": "irish",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "nb": "norwegian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "nn": "norwegian",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sr": "serbian",
+    "sv": "swedish",
+    "ta": "tamil",
+    "tr": "turkish",
+    # Too short to tell: most likely a headline of the commonest language of the web.
+    "und": "english",
+}
+_STOP_WORD_LISTS = {"nb": "no", "nn": "no", "und": "en"}
+
+# Their stop words are characters: a pair with one of them joins two words.
+_UNSPACED_LANGUAGES = frozenset({"ja", "zh"})
+
+# "l'homme", "dell'uomo": the word is what follows the apostrophe.
+_ELIDING_LANGUAGES = frozenset({"ca", "fr", "it"})
+
+# A German noun after one of these is no name; inflected adjectives are known by their end.
+_DETERMINERS = """
+der die das den dem des ein eine einen einem einer eines kein keine keinen keinem keiner
+seine seinen seinem seiner ihre ihren ihrem ihrer unsere unseren am im zum zur beim vom ins
+ans diese dieser dieses diesen diesem jede jeder jedes jeden mehrere viele alle einige zwei
+drei vier fünf sechs sieben acht neun zehn
+"""
+_ADJECTIVE = re.compile(r"[a-zäöüß]{3,}(?:lich|ig|isch|bar|sam|end|haft|los)e[mnrs]?")
+
+
+class Meanings(NamedTuple):
+    """What the tokens of some texts stand for.
+
+    Attributes:
+      terms: uint64, shape (s,). Hash of the term; zero for a stop word.
+      names: uint64, shape (s,). Hash of the term as a name; zero for a number as well.
+      determiners: bool, shape (s,). A noun may follow, whose capital marks no name.
+    """
+
+    terms: npt.NDArray[np.uint64]
+    names: npt.NDArray[np.uint64]
+    determiners: npt.NDArray[np.bool_]
+
+
+def term_hash(stem: str) -> int:
+    """Give the 64-bit hash under which a stem or number is counted as a term."""
+    return xxhash.xxh3_64_intdigest(b"t:" + stem.encode())
+
+
+def name_hash(stem: str) -> int:
+    """Give the 64-bit hash under which a stem is counted as a name."""
+    return xxhash.xxh3_64_intdigest(b"n:" + stem.encode())
+
+
+def stems(words: Iterable[str], language: str) -> list[str]:
+    """Reduce words to what they are counted under; "" for a word that is not counted.
+
+    >>> stems(["The", "Shootings", "Trump's", "1200"], "en")
+    ['', 'shoot', 'trump', '1200']
+    """
+    kept = [_meaningful(fold(word), language) for word in words]
+    stemmer = _stemmer(language)
+    return stemmer.stemWords(kept) if stemmer else kept
+
+
+def fold(word: str) -> str:
+    """Write a token as its hash sees it: equal for all words of one token hash."""
+    if word.isascii():
+        return word.lower()
+    word = "".join(
+        str(unicodedata.decimal(letter, letter))
+        for letter in word
+        if unicodedata.category(letter) not in ("Cf", "Me")
+        and not "\ufe00" <= letter <= "\ufe0f"
+    )
+    folded = unicodedata.normalize("NFKC", word.casefold())
+    return re.sub("[\u2018\u2019\u201b\u02bc\uff07]", "'", folded)
+
+
+_Table = tuple[
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.bool_],
+]
+
+
+def _empty_table(least: int) -> _Table:
+    size = 1 << (least - 1).bit_length()
+    return (
+        np.zeros(size, np.uint64),
+        np.zeros(size, np.uint64),
+        np.zeros(size, np.uint64),
+        np.zeros(size, np.bool_),
+    )
+
+
+class Vocabulary:
+    """What each word of each language stands for, learnt as words are met.
+
+    One for the process, shared by its threads. What a word stands for depends on the word
+    and its language alone, so what was learnt before never changes a result. The table is
+    open: a key and its three values stand at one place of four arrays.
+    """
+
+    def __init__(self, limit: int = 1 << 20) -> None:
+        """Begin empty; forget everything once more than `limit` words are known."""
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._known = 0
+        self._table = _empty_table(1 << 16)
+
+    def look_up(
+        self, tokens: MarkedTokens, languages: Sequence[str], max_words: int
+    ) -> Meanings:
+        """Do what the function `look_up` says."""
+        salts = np.array([_salt(language) for language in languages], np.uint64)
+        with self._lock:
+            if self._known > self._limit:
+                self._forget()
+            while True:
+                *meanings, missing, texts = _look_up(
+                    tokens.hashes, tokens.offsets, salts, max_words, *self._table
+                )
+                if not missing.size:
+                    return Meanings(*meanings)
+                self._learn(tokens, languages, salts, missing, texts)
+
+    def _learn(
+        self,
+        tokens: MarkedTokens,
+        languages: Sequence[str],
+        salts: npt.NDArray[np.uint64],
+        missing: npt.NDArray[np.int64],
+        texts: npt.NDArray[np.int64],
+    ) -> None:
+        keys, first = np.unique(tokens.hashes[missing] ^ salts[texts], return_index=True)
+        words_of: dict[str, list[int]] = {}
+        for place, text in enumerate(texts[first]):
+            words_of.setdefault(languages[text], []).append(place)
+        terms = np.zeros(keys.size, np.uint64)
+        names = np.zeros(keys.size, np.uint64)
+        determiners = np.zeros(keys.size, np.bool_)
+        for language, places in words_of.items():
+            words = [tokens.word(missing[first[place]]) for place in places]
+            for place, word, stem in zip(
+                places, words, stems(words, language), strict=True
+            ):
+                if stem:
+                    terms[place] = term_hash(stem)
+                    names[place] = 0 if stem.isdecimal() else name_hash(stem)
+                if language == "de":
+                    determiners[place] = _precedes_noun(word)
+        self._known += keys.size
+        if self._known * 2 > self._table[0].size:
+            old, self._table = self._table, _empty_table(4 * self._known)
+            _insert(*old, *self._table)
+        _insert(keys, terms, names, determiners, *self._table)
+
+
+_SHARED = Vocabulary()
+
+
+def look_up(tokens: MarkedTokens, languages: Sequence[str], max_words: int) -> Meanings:
+    """Give what the first words of each text stand for.
+
+    Args:
+      tokens: of n texts.
+      languages: shape (n,). ISO 639-1 codes, "und" where unknown.
+      max_words: of each text; everything past them is zero.
+    """
+    return _SHARED.look_up(tokens, languages, max_words)
+
+
+@functools.cache
+def _salt(language: str) -> int:
+    return xxhash.xxh3_64_intdigest(language.encode())
+
+
+@functools.cache
+def _stop_words(language: str) -> frozenset[str]:
+    name = f"{_STOP_WORD_LISTS.get(language, language)}.txt"
+    file = importlib.resources.files("transforms") / "data" / "stopwords" / name
+    if not file.is_file():
+        return frozenset()
+    return frozenset(map(fold, file.read_text(encoding="utf-8").split()))
+
+
+@functools.cache
+def _stemmer(language: str) -> Stemmer.Stemmer | None:
+    if language not in _ALGORITHMS:
+        return None
+    return Stemmer.Stemmer(_ALGORITHMS[language], 0)
+
+
+def _meaningful(word: str, language: str) -> str:
+    """Give the part of a folded word that is stemmed, "" for a stop word."""
+    stop_words = _stop_words(language)
+    if word in stop_words:
+        return ""
+    if "'" in word:
+        before, after = word.split("'", 1)
+        word = after if language in _ELIDING_LANGUAGES else word
+        word = before if after == "s" else word
+        if word in stop_words:
+            return ""
+    if word.isdecimal():
+        return word if len(word) <= _MAX_DIGITS else ""
+    if len(word) == 1 and word.upper() != word:
+        return ""
+    if language in _UNSPACED_LANGUAGES and not stop_words.isdisjoint(word):
+        return ""
+    return word if any(map(str.isalpha, word)) else ""
+
+
+def _precedes_noun(word: str) -> bool:
+    """Whether a German noun may follow; then its capital letter is no sign of a name."""
+    return word.lower() in _DETERMINERS.split() or bool(_ADJECTIVE.fullmatch(word))
+
+
+@numba.njit(cache=True, nogil=True)
+def _place(key: np.uint64, keys: npt.NDArray[np.uint64]) -> np.int64:
+    """Where a key stands in the table, or the free place where it would."""
+    mask = np.uint64(keys.size - 1)
+    place = mix64(key) & mask
+    while keys[place] != 0 and keys[place] != key:
+        place = (place + np.uint64(1)) & mask
+    return np.int64(place)
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert(
+    new_keys: npt.NDArray[np.uint64],
+    new_terms: npt.NDArray[np.uint64],
+    new_names: npt.NDArray[np.uint64],
+    new_determiners: npt.NDArray[np.bool_],
+    keys: npt.NDArray[np.uint64],
+    terms: npt.NDArray[np.uint64],
+    names: npt.NDArray[np.uint64],
+    determiners: npt.NDArray[np.bool_],
+) -> None:
+    for i in range(new_keys.size):
+        if new_keys[i]:
+            place = _place(new_keys[i], keys)
+            keys[place] = new_keys[i]
+            terms[place] = new_terms[i]
+            names[place] = new_names[i]
+            determiners[place] = new_determiners[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def _look_up(
+    hashes: npt.NDArray[np.uint64],
+    offsets: npt.NDArray[np.int64],
+    salts: npt.NDArray[np.uint64],
+    max_words: int,
+    keys: npt.NDArray[np.uint64],
+    terms: npt.NDArray[np.uint64],
+    names: npt.NDArray[np.uint64],
+    determiners: npt.NDArray[np.bool_],
+) -> tuple[
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+]:
+    term_of = np.zeros(hashes.size, np.uint64)
+    name_of = np.zeros(hashes.size, np.uint64)
+    determiner_of = np.zeros(hashes.size, np.bool_)
+    missing = np.empty(hashes.size, np.int64)
+    texts = np.empty(hashes.size, np.int64)
+    found = 0
+    for text in range(offsets.size - 1):
+        for token in range(
+            offsets[text], min(offsets[text + 1], offsets[text] + max_words)
+        ):
+            key = hashes[token] ^ salts[text]
+            place = _place(key, keys)
+            if keys[place] == key:
+                term_of[token] = terms[place]
+                name_of[token] = names[place]
+                determiner_of[token] = determiners[place]
+            else:
+                missing[found] = token
+                texts[found] = text
+                found += 1
+    return term_of, name_of, determiner_of, missing[:found], texts[:found]

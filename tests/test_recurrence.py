@@ -1,0 +1,192 @@
+"""Recurrence: what a source repeats, however often a report was published."""
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.article import ARTICLE
+from schemas.batch import column
+from transforms.recurrence import (
+    ANY_SOURCE,
+    LINE,
+    NO_DAY,
+    RECURRING,
+    SKETCH_SIZE,
+    article_days,
+    hash_lines,
+    is_recurring,
+    observe_lines,
+    recurring_lines,
+    source_keys,
+    text_keys,
+)
+
+WORDS = np.array([f"word{number:x}" for number in range(5000)])
+FURNITURE = "You are reading the valley edition"
+
+
+def prose(seed: int, words: int = 60) -> str:
+    drawn = np.random.default_rng(seed).choice(WORDS, words)
+    return "\n".join(" ".join(part) for part in np.array_split(drawn, 3))
+
+
+def articles(rows: list[tuple[str | None, int | None, str]]) -> pa.RecordBatch:
+    """Give articles of (source, day of March 2020, text)."""
+    values = [
+        {
+            **{"article_key": key, "article_id": str(key), "url": None, "source": source},
+            **{"title": None, "text": text, "language": "en", "content_key": key},
+            **{"file": "made", "position": key, "notes": []},
+            "published_at": day
+            and datetime.datetime(2020, 3, day, 12, tzinfo=datetime.UTC),
+        }
+        for key, (source, day, text) in enumerate(rows, 1)
+    ]
+    return pa.RecordBatch.from_pylist(values, schema=ARTICLE)
+
+
+def observed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    lines = hash_lines(batch.column("text"))
+    return observe_lines(batch, lines, np.zeros(len(lines.keys), dtype=np.bool_))
+
+
+def recurs(rows: list[tuple[str | None, int | None, str]], line: str) -> bool:
+    batch = articles(rows)
+    table = recurring_lines(observed(batch))
+    keys = hash_lines(pa.array([line])).keys
+    sources = source_keys(batch.column("source"))[:1]
+    anywhere = np.full(1, ANY_SOURCE, dtype=np.uint64)
+    return bool(is_recurring(table, sources, keys)[0]) or bool(
+        is_recurring(table, anywhere, keys)[0]
+    )
+
+
+def test_a_line_has_one_key_whatever_its_case_marks_and_numbers():
+    keys = hash_lines(pa.array(["Page 3 of 1,204\n- page 12, of 7!\nPage three of 7"])).keys
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_an_empty_line_has_the_key_zero():
+    lines = hash_lines(pa.array(["", "a\n\nb"]))
+    assert lines.offsets.tolist() == [0, 1, 4]
+    assert (lines.keys == 0).tolist() == [True, False, True, False]
+
+
+def test_line_keys_are_stable_across_releases():
+    """Tables of recurring lines are kept for later runs: a change is a format change."""
+    assert hash_lines(pa.array(["Log in to page 7"])).keys.tolist() == [5061394677207387427]
+
+
+def test_a_short_line_in_three_contexts_is_furniture():
+    rows = [("valley", 1, f"{prose(seed)}\n{FURNITURE}") for seed in range(3)]
+    assert recurs(rows, FURNITURE)
+    assert not recurs(rows[:2], FURNITURE)
+
+
+def test_versions_of_one_report_are_one_context():
+    report = prose(0)
+    rows = [
+        ("valley", 1, f"{report}\n{FURNITURE}\nUpdate {prose(seed, 9)}")
+        for seed in range(1, 9)
+    ]
+    assert not recurs(rows, FURNITURE)
+    assert not recurs(rows, report.split("\n")[0])
+
+
+def test_a_long_line_needs_days():
+    line = (
+        "This long paragraph of fourteen words stands in three articles of one single day"
+    )
+    rows = [("valley", 1, f"{prose(seed)}\n{line}") for seed in range(3)]
+    assert not recurs(rows, line)
+    rows = [(source, 1 + 2 * at, text) for at, (source, _, text) in enumerate(rows)]
+    assert recurs(rows, line)
+
+
+def test_two_contexts_are_enough_over_a_week():
+    rows = [("valley", day, f"{prose(day)}\n{FURNITURE}") for day in (1, 8)]
+    assert recurs(rows, FURNITURE)
+    assert not recurs(
+        [("valley", day, text) for day, (_, _, text) in zip((1, 7), rows, strict=True)],
+        FURNITURE,
+    )
+
+
+def test_where_no_date_is_known_contexts_alone_decide():
+    line = "This paragraph of twelve words stands in several articles of one source"
+    rows = [("valley", None, f"{prose(seed)}\n{line}") for seed in range(5)]
+    assert recurs(rows, line)
+    assert not recurs(rows[:4], line)
+    rows = [("valley", None, f"{prose(seed)}\n{FURNITURE}") for seed in range(3)]
+    assert recurs(rows, FURNITURE)
+
+
+def test_a_paragraph_that_outlets_share_is_no_furniture():
+    report = prose(0)
+    shared = report.split("\n")[1]
+    rows = [(f"outlet {n}", 1, f"{report}\n{prose(n, 6)}") for n in range(1, 9)]
+    assert not recurs(rows, shared)
+
+
+def test_a_very_short_line_on_many_sites_is_furniture_everywhere():
+    rows = [(f"outlet {n}", 1, f"{prose(n)}\n{FURNITURE}") for n in range(5)]
+    assert recurs(rows, FURNITURE)
+    assert not recurs(rows[:4], FURNITURE)
+
+
+def test_articles_without_a_source_are_no_source():
+    rows = [(None, day, f"{prose(day)}\n{FURNITURE}") for day in (1, 9, 20)]
+    assert not recurs(rows, FURNITURE)
+
+
+def test_a_text_of_one_line_is_no_context():
+    rows = [("valley", 1, FURNITURE)] * 5
+    assert not recurs(rows, FURNITURE)
+
+
+def test_a_context_leaves_out_the_line_it_is_of():
+    text = "one two three four five six seven eight nine\nten"
+    rows = observed(articles([("valley", 1, text)]))
+    contexts = column(rows, "context").reshape(-1, SKETCH_SIZE)
+    assert (contexts[0] == 0xFFFFFFFF).all()
+    assert (contexts[1] != 0xFFFFFFFF).sum() == 2
+
+
+def test_days_are_counted_from_1970():
+    days = article_days(articles([("a", 1, ""), ("a", None, "")]))
+    assert days.tolist() == [18322, NO_DAY]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.permutations(range(12)))
+def test_the_order_of_articles_does_not_matter(order):
+    rows = [
+        (f"outlet {n % 2}", 1 + n, f"{prose(n // 3)}\n{FURNITURE}\nLine {n % 4} of it")
+        for n in range(12)
+    ]
+    batch = articles(rows)
+    expected = recurring_lines(observed(batch))
+    assert recurring_lines(observed(batch.take(pa.array(order)))).equals(expected)
+
+
+def test_no_lines_give_an_empty_table():
+    empty = recurring_lines(pa.RecordBatch.from_pylist([], schema=LINE))
+    assert empty.schema.equals(RECURRING)
+    assert not is_recurring(empty, np.ones(2, np.uint64), np.ones(2, np.uint64)).any()
+
+
+def test_a_text_key_ignores_lines_that_a_rule_takes():
+    lines = hash_lines(pa.array(["Log in\nThe river rose.", "The river rose!", "Log in"]))
+    ruled = np.array([True, False, False, True])
+    keys = text_keys(lines.offsets, lines.keys, ruled)
+    assert keys[0] == keys[1] != 0
+    assert keys[2] == 0
+
+
+@pytest.mark.parametrize("source", [None, ""])
+def test_no_source_has_the_key_of_any_source(source):
+    assert source_keys(pa.array([source, "valley"], pa.string()))[0] == ANY_SOURCE

@@ -1,0 +1,279 @@
+"""Copies: the articles that are the same text, found, compared and grouped.
+
+    fingerprints -> keys by shard -> pairs that share keys -> pairs worth comparing
+    cleaned texts of those pairs, brought together -> copy edges -> copy groups
+
+The stages are in `candidates`, `meeting_places`, `verification` and `copy_groups`. This
+one carries the data: keys and pairs meet by shard, never one by one, and a text travels
+only when it is wanted. Where texts meet is decided in one place that holds all pairs, 24
+bytes each, and groups are formed in one that holds all edges: enough for some twenty
+million of either.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.batch import Collections, column, concatenate, split_by, with_column
+from schemas.fingerprint import FINGERPRINT
+from schemas.match import COPY_EDGE, COPY_EVIDENCE
+from transforms.candidates import (
+    MAX_BUCKET,
+    MIN_SHARED_PASSAGES,
+    PAIR,
+    WINDOW_DAYS,
+    chosen_pairs,
+    key_blocks,
+    shared_keys,
+)
+from transforms.copy_groups import (
+    GROUPED,
+    MIN_LINKED,
+    MIN_MEDOID_CONTAINMENT,
+    copy_groups,
+)
+from transforms.lsh import BANDS, ROWS
+from transforms.meeting_places import (
+    MAX_COMPONENT,
+    PLACE,
+    PLACED_PAIR,
+    article_places,
+    place_pairs,
+)
+from transforms.verification import COMPARED, CopyThresholds, copy_edges
+
+# What is needed of an article to compare it and to group it.
+_WANTED = pa.schema(
+    [*COMPARED, GROUPED.field("word_count"), FINGERPRINT.field("article_id")]
+)
+# An edge, and of both its articles what grouping needs.
+_EDGE = pa.schema(
+    [
+        *COPY_EVIDENCE,
+        GROUPED.field("published"),
+        GROUPED.field("word_count"),
+        GROUPED.field("published").with_name("matched_published"),
+        GROUPED.field("word_count").with_name("matched_word_count"),
+    ]
+)
+
+_SECONDS_A_DAY = 86_400
+
+Keyed = tuple[int, pa.RecordBatch]
+
+
+def wanted_articles(cleaned: pa.RecordBatch, places: pa.RecordBatch) -> Iterator[Keyed]:
+    """Give the articles that are compared, as far as that needs them, shard by shard.
+
+    Args:
+      cleaned: schema CLEANED.
+      places: schema PLACE, ascending by article.
+    """
+    wanted = column(places, "article_key")
+    keys = column(cleaned, "article_key")
+    firsts = np.searchsorted(wanted, keys, "left")
+    counts = np.searchsorted(wanted, keys, "right") - firsts
+    rows = np.repeat(np.arange(keys.size), counts)
+    if not rows.size:
+        return
+    nth = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    shards = column(places, "shard")[firsts[rows] + nth]
+    seconds = pc.divide(
+        cleaned.column("published_at").cast(pa.int64()).cast(pa.float64()), 1e6
+    )
+    found = with_column(cleaned, "published", pc.floor(seconds).cast(pa.int64()))
+    found = found.select(_WANTED.names).take(pa.array(rows))
+    yield from split_by(found.cast(_WANTED), shards)
+
+
+def edges_of_shard(
+    batches: Iterable[pa.RecordBatch], placed: pa.RecordBatch, thresholds: CopyThresholds
+) -> pa.RecordBatch:
+    """Compare the pairs of a shard.
+
+    Args:
+      batches: the articles of `wanted_articles`, in any order.
+      placed: the shard's pairs, schema PLACED_PAIR.
+      thresholds: what makes two articles copies.
+
+    Returns:
+      Schema _EDGE.
+    """
+    # Texts come in the order of the shuffle; what follows must not.
+    articles = concatenate(batches, _WANTED).sort_by("article_key")
+    split = placed.column("split")
+    compared = articles.select(COMPARED.names)
+    edges = concatenate(
+        [
+            copy_edges(
+                compared,
+                placed.filter(mask).select(PAIR.names),
+                thresholds,
+                link_medoids=link_medoids,
+            )
+            for mask, link_medoids in ((pc.invert(split), True), (split, False))
+            if pc.any(mask).as_py()
+        ],
+        COPY_EDGE,
+    )
+    first, second = (
+        articles.take(
+            pa.array(np.searchsorted(column(articles, "article_key"), column(edges, name)))
+        )
+        for name in PAIR.names
+    )
+    seconds = pc.subtract(second.column("published"), first.column("published"))
+    return pa.RecordBatch.from_arrays(
+        [
+            *edges.columns,
+            first.column("article_id"),
+            second.column("article_id"),
+            pc.divide(seconds.cast(pa.float32()), _SECONDS_A_DAY),
+            *(ends.column(name) for ends in (first, second) for name in GROUPED.names[1:]),
+        ],
+        schema=_EDGE,
+    )
+
+
+def groups_of_edges(
+    batches: Iterable[pa.RecordBatch],
+    *,
+    min_medoid_containment: float,
+    min_linked: float,
+    max_compared: int,
+) -> pa.RecordBatch:
+    """Group all articles that have edges, of schema _EDGE; else as `copy_groups`."""
+    edges = concatenate(batches, _EDGE)
+    articles = pa.Table.from_batches(
+        [
+            pa.RecordBatch.from_arrays(
+                [edges.column(name) for name in names], schema=GROUPED
+            )
+            for names in (
+                ("article_key", "published", "word_count"),
+                ("matched_key", "matched_published", "matched_word_count"),
+            )
+        ]
+    )
+    return copy_groups(
+        edges.select(COPY_EDGE.names),
+        concatenate(articles.to_batches(), GROUPED),
+        min_medoid_containment=min_medoid_containment,
+        min_linked=min_linked,
+        max_compared=max_compared,
+    )
+
+
+@dataclasses.dataclass(eq=False)
+class FindCopies(beam.PTransform):
+    """Find, compare and group copies.
+
+    Takes batches of FINGERPRINT and of CLEANED, of the same articles, as a dict
+    `fingerprints`, `cleaned`. Gives batches as a dict: `edges`, schema COPY_EVIDENCE,
+    copies and near misses; `groups`, schema COPY_GROUP, one batch if there is any group.
+
+    Attributes:
+      thresholds: what makes two articles copies.
+      bands: bands of a signature.
+      rows: signature entries a band.
+      window_days: articles further apart are not compared.
+      max_bucket: holders of a key above which it proposes neighbours in time alone.
+      min_shared_passages: share of passage keys from which a pair is compared.
+      max_component: articles that hang together and may meet in one shard.
+      min_medoid_containment: as in `copy_groups`.
+      min_linked: as in `copy_groups`.
+      shards: shards that keys, pairs and texts are spread over.
+    """
+
+    thresholds: CopyThresholds = dataclasses.field(default_factory=CopyThresholds)
+    bands: int = BANDS
+    rows: int = ROWS
+    window_days: float = WINDOW_DAYS
+    max_bucket: int = MAX_BUCKET
+    min_shared_passages: float = MIN_SHARED_PASSAGES
+    max_component: int = MAX_COMPONENT
+    min_medoid_containment: float = MIN_MEDOID_CONTAINMENT
+    min_linked: float = MIN_LINKED
+    shards: int = 8
+
+    def expand(self, inputs: Collections) -> Collections:
+        """Apply to fingerprints and cleaned articles."""
+        placed = (
+            inputs["fingerprints"]
+            | "Key" >> beam.FlatMap(self._keys)
+            | "Group keys" >> beam.GroupByKey()
+            | "Share keys" >> beam.FlatMap(self._shared)
+            | "Group pairs" >> beam.GroupByKey()
+            | "Choose pairs" >> beam.Map(self._chosen)
+            | "Gather pairs" >> beam.GroupByKey()
+            | "Place pairs" >> beam.Map(self._placed)
+        )
+        places = placed | "Place articles" >> beam.Map(article_places)
+        nowhere = pa.RecordBatch.from_pylist([], schema=PLACE)
+        articles = inputs["cleaned"] | "Bring articles" >> beam.FlatMap(
+            wanted_articles, beam.pvalue.AsSingleton(places, default_value=nowhere)
+        )
+        # Pairs come as a side input: FnApiRunner holds back what follows a Flatten until
+        # every consumer of what went into it is done, and the last stages of a run, which
+        # wait for the groups, consume these articles too.
+        nothing = pa.RecordBatch.from_pylist([], schema=PLACED_PAIR)
+        edges = (
+            articles
+            | "Group texts" >> beam.GroupByKey()
+            | "Compare"
+            >> beam.Map(self._edges, beam.pvalue.AsSingleton(placed, default_value=nothing))
+        )
+        groups = (
+            edges
+            | "Gather edges" >> beam.Map(_under_one_key)
+            | "Group edges" >> beam.GroupByKey()
+            | "Group copies" >> beam.Map(self._groups)
+        )
+        return {"edges": edges | "Give edges" >> beam.Map(_copy_edges), "groups": groups}
+
+    def _keys(self, fingerprints: pa.RecordBatch) -> Iterator[Keyed]:
+        return key_blocks(
+            fingerprints, bands=self.bands, rows=self.rows, shards=self.shards
+        )
+
+    def _shared(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[Keyed]:
+        shared, hot = shared_keys(
+            keyed[1], window_days=self.window_days, max_bucket=self.max_bucket
+        )
+        beam.metrics.Metrics.counter("copies", "hot_keys").inc(hot)
+        # Any spread of the pairs will do that is the same in every shard of keys.
+        ends = column(shared, "article_key") ^ column(shared, "matched_key")
+        yield from split_by(shared, ends % np.uint64(self.shards))
+
+    def _chosen(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Keyed:
+        return 0, chosen_pairs(keyed[1], min_shared_passages=self.min_shared_passages)
+
+    def _placed(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
+        pairs = concatenate(keyed[1], PAIR)
+        return place_pairs(pairs, shards=self.shards, max_component=self.max_component)
+
+    def _edges(
+        self, keyed: tuple[int, Iterable[pa.RecordBatch]], placed: pa.RecordBatch
+    ) -> pa.RecordBatch:
+        here = placed.filter(pa.array(column(placed, "shard") == keyed[0]))
+        return edges_of_shard(keyed[1], here, self.thresholds)
+
+    def _groups(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
+        return groups_of_edges(
+            keyed[1],
+            min_medoid_containment=self.min_medoid_containment,
+            min_linked=self.min_linked,
+            max_compared=self.max_bucket,
+        )
+
+
+def _under_one_key(batch: pa.RecordBatch) -> Keyed:
+    return 0, batch
+
+
+def _copy_edges(edges: pa.RecordBatch) -> pa.RecordBatch:
+    return edges.select(COPY_EVIDENCE.names)

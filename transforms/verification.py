@@ -1,0 +1,405 @@
+"""Verification: two texts that may be copies, compared word by word.
+
+What decides is not an estimate but the texts: the share of the shorter text's three-word
+runs found in the longer (containment), and of both texts' runs found in both (Jaccard). A
+copy with a caption more and a paragraph less keeps a containment near one.
+
+Three things look like copies and are none. One furniture page under many titles: told by
+titles whose words the text does not hold. A follow-up that repeats last week's background:
+told by its date. And two notices of one template, a bond issue and another: told by their
+slots. Align the two texts, and where notices differ, a number stands against a number and a
+name against a name, again and again; where copies differ, words were added or left out.
+
+How wrong it can be, on labelled news: precision and recall of copies .99 and above on three
+sets, .96 on one with two dozen copies. Copies with one word in six changed evenly are
+missed, and so is a paragraph pasted into another article; notices of more than 250 words
+are not told from copies.
+
+A. Broder, "On the resemblance and containment of documents", 1997.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.batch import column, concatenate
+from schemas.match import COPY_EDGE
+from transforms.alignment import (
+    CAPITALISED,
+    NUMBER,
+    OTHER,
+    aligned_words,
+    differing_slots,
+)
+from transforms.copy_groups import unlinked_members
+from transforms.titles import title_stems, title_support
+from transforms.tokens import Tokens, shingle_sets, text_keys, tokenize
+
+# What is needed of an article to compare it with another.
+COMPARED = pa.schema(
+    [
+        pa.field("article_key", pa.uint64(), nullable=False),
+        pa.field("title", pa.string()),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("source", pa.string()),
+        pa.field("credited_source", pa.string()),
+        # Seconds since 1970, UTC; null when the article has no date.
+        pa.field("published", pa.int64()),
+    ]
+)
+
+_DAY = 86_400
+_SHINGLE, _LONG_SHINGLE = 3, 5
+# Words of one text times words of the other: two of 5,000 words take 30 milliseconds.
+_MOST_ALIGNED = 25_000_000
+# Two facts differ in any correction.
+_MIN_SLOTS = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CopyThresholds:
+    """What makes two articles copies. Overlaps are of three-word runs unless said else.
+
+    Attributes:
+      min_containment: of the shorter text in the longer, for a copy of any kind.
+      near_jaccard: overlap from which a copy is a near copy, not a partial reprint.
+      exact_jaccard: overlap of five-word runs from which two texts are the same.
+      edited_alignment: share of the shorter text's words that the other has, in one order,
+        from which the two are near copies for all that too few runs are whole: one word in
+        eight was changed, here and there. From `kept_containment` on.
+      edited_ratio: of the lengths of two such texts.
+      kept_containment: from which a pair that is no copy is kept as a near miss.
+      min_shared_runs: three-word runs that a partial reprint shares at least.
+      max_gap_days: between two copies.
+      max_own_gap_days: between a text and a much longer one of its source that holds part
+        of it. Later ones are follow-ups that repeat what was written.
+      reuse_jaccard: overlap of five-word runs from which `max_reuse_days` is the limit.
+      max_reuse_days: between two copies that are nearly the same.
+      min_title_support: share of a title's words found in the text. Where both titles have
+        less, and are not alike, the texts are furniture.
+      min_title_overlap: share of the shorter title's words in the other.
+      template_words: texts of fewer words are looked at for slots.
+      template_words_per_slot: two texts with a slot each so many words are notices.
+      same_source_ratio: within a source, of lengths. A text so much shorter than another
+        of its source is a part of it, unless it holds next to nothing else.
+      same_source_containment: from which it holds next to nothing else.
+    """
+
+    min_containment: float = 0.70
+    partial_containment: float = 0.73
+    near_jaccard: float = 0.35
+    exact_jaccard: float = 0.98
+    edited_alignment: float = 0.85
+    edited_ratio: float = 0.70
+    kept_containment: float = 0.50
+    min_shared_runs: int = 25
+    max_gap_days: float = 7.0
+    max_own_gap_days: float = 0.5
+    reuse_jaccard: float = 0.90
+    max_reuse_days: float = 30.0
+    min_title_support: float = 0.34
+    min_title_overlap: float = 0.30
+    template_words: int = 250
+    template_words_per_slot: float = 50.0
+    same_source_ratio: float = 0.60
+    same_source_containment: float = 0.95
+
+
+def copy_edges(
+    articles: pa.RecordBatch,
+    pairs: pa.RecordBatch,
+    thresholds: CopyThresholds,
+    *,
+    link_medoids: bool = True,
+) -> pa.RecordBatch:
+    """Compare each pair, and say what it is and why.
+
+    A group stands on its medoid, so members that no key brought to it are compared with it.
+
+    Args:
+      articles: schema COMPARED. Each article of a pair, once.
+      pairs: schema PAIR.
+      thresholds: what makes two articles copies.
+      link_medoids: whether to do so. Needs all pairs of a group.
+
+    Returns:
+      Schema COPY_EDGE, ascending by both keys: copies, and the near misses without a
+      relation. Pairs that have less in common are left out.
+
+    Raises:
+      ValueError: if an article of a pair is missing or given twice.
+    """
+    texts = _read(articles)
+    left = _rows(texts.keys, column(pairs, "article_key"))
+    right = _rows(texts.keys, column(pairs, "matched_key"))
+    edges = _compare(texts, left, right, thresholds)
+    table = pa.Table.from_batches([edges])
+    if link_medoids:
+        left, right = (_rows(texts.keys, keys) for keys in unlinked_members(edges))
+        more = _compare(texts, left, right, thresholds)
+        table = pa.Table.from_batches([edges, more])
+    table = table.sort_by([("article_key", "ascending"), ("matched_key", "ascending")])
+    return concatenate(table.to_batches(), COPY_EDGE)
+
+
+class _Texts(NamedTuple):
+    """The articles of a shard, ascending by key, and what is counted in them."""
+
+    keys: npt.NDArray[np.uint64]
+    articles: pa.RecordBatch
+    tokens: Tokens
+    words: npt.NDArray[np.int64]
+    text_keys: npt.NDArray[np.uint64]
+    # Distinct runs of three and of five words: values, offsets.
+    shingles: tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
+    long_shingles: tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
+    # In days since 1970; NaN without a date.
+    published: npt.NDArray[np.float64]
+    # A number per source, and per credited source; -1 without one.
+    sources: npt.NDArray[np.int64]
+    credits: npt.NDArray[np.int64]
+
+
+def _read(articles: pa.RecordBatch) -> _Texts:
+    articles = articles.sort_by("article_key")
+    keys = column(articles, "article_key")
+    if np.any(keys[1:] == keys[:-1]):
+        raise ValueError(
+            f"articles must be given once, got {keys.size} of which "
+            f"{np.unique(keys).size} are distinct"
+        )
+    tokens = tokenize(articles.column("text"))
+    published = articles.column("published").cast(pa.float64())
+    numbers = [
+        pc.fill_null(articles.column(name).dictionary_encode().indices, -1).to_numpy()
+        for name in ("source", "credited_source")
+    ]
+    return _Texts(
+        keys,
+        articles,
+        tokens,
+        np.diff(tokens.offsets),
+        text_keys(tokens),
+        shingle_sets(tokens, _SHINGLE),
+        shingle_sets(tokens, _LONG_SHINGLE),
+        published.to_numpy(zero_copy_only=False) / _DAY,
+        *numbers,
+    )
+
+
+def _rows(
+    keys: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int64]:
+    """Find the row of each wanted key."""
+    rows = np.searchsorted(keys, wanted)
+    missing = (
+        wanted[keys[np.minimum(rows, keys.size - 1)] != wanted] if keys.size else wanted
+    )
+    if missing.size:
+        raise ValueError(
+            f"both articles of a pair must be given, got {missing.size} keys without an "
+            f"article, the first {missing[0]}"
+        )
+    return rows
+
+
+def _compare(
+    texts: _Texts,
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+    limits: CopyThresholds,
+) -> pa.RecordBatch:
+    """Give the edges of pairs of rows, near misses included."""
+    swapped = (texts.words[left] > texts.words[right]) | (
+        (texts.words[left] == texts.words[right]) & (left > right)
+    )
+    left, right = np.where(swapped, right, left), np.where(swapped, left, right)
+    shared, smaller, union = _overlaps(*texts.shingles, left, right)
+    containment = shared / np.maximum(smaller, 1)
+    kept = containment >= limits.kept_containment
+    left, right, shared, containment = (
+        values[kept] for values in (left, right, shared, containment)
+    )
+    jaccard = shared / union[kept]
+    long_shared, _, long_union = _overlaps(*texts.long_shingles, left, right)
+    long_jaccard = long_shared / long_union
+    gap = np.abs(texts.published[left] - texts.published[right])
+    same_source = (texts.sources[left] == texts.sources[right]) & (texts.sources[left] >= 0)
+    credited = texts.credits[left], texts.credits[right]
+    same_source &= (credited[0] == credited[1]) | (np.minimum(*credited) < 0)
+    equal = texts.text_keys[left] == texts.text_keys[right]
+    ratio = texts.words[left] / texts.words[right]
+    part_of_own = (
+        same_source
+        & (ratio < limits.same_source_ratio)
+        & (containment < limits.same_source_containment)
+    )
+
+    reader = _Reader(texts, limits)
+    relations: list[str | None] = []
+    rules: list[str] = []
+    for k, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+        relation = None
+        overlap = f"containment {containment[k]:.2f}"
+        lately = long_jaccard[k] >= limits.reuse_jaccard
+        most_days = limits.max_reuse_days if lately else limits.max_gap_days
+        evenly_edited = (
+            containment[k] < limits.min_containment
+            and jaccard[k] >= limits.near_jaccard
+            and ratio[k] >= limits.edited_ratio
+            and reader.aligned_share(a, b) >= limits.edited_alignment
+        )
+        if containment[k] < limits.min_containment and not evenly_edited:
+            rule = f"{overlap} < {limits.min_containment:.2f}"
+        elif part_of_own[k] and gap[k] > limits.max_own_gap_days:
+            rule = f"reused by its source {gap[k]:.1f} days later, {overlap}"
+        elif gap[k] > most_days:
+            rule = f"{gap[k]:.1f} days apart > {most_days:g}, {overlap}"
+        elif reader.is_furniture(a, b):
+            rule = f"neither title is that of the text, {overlap}"
+        elif equal[k]:
+            relation, rule = "exact_copy", "equal words"
+        elif long_jaccard[k] >= limits.exact_jaccard:
+            relation = "exact_copy"
+            rule = f"five-word overlap {long_jaccard[k]:.3f} >= {limits.exact_jaccard:.2f}"
+        elif slots := reader.template_slots(a, b):
+            rule = f"notices of one template with {slots} other facts, {overlap}"
+        else:
+            overlap += f" >= {limits.min_containment:.2f}, jaccard {jaccard[k]:.2f}"
+            if evenly_edited:
+                relation = "near_copy"
+                rule = f"words in one order {reader.aligned_share(a, b):.2f} >= "
+                rule += f"{limits.edited_alignment:.2f}, jaccard {jaccard[k]:.2f}"
+            elif jaccard[k] >= limits.near_jaccard and not part_of_own[k]:
+                relation, rule = "near_copy", f"{overlap} >= {limits.near_jaccard:.2f}"
+            elif containment[k] < limits.partial_containment:
+                rule = f"{overlap} < {limits.near_jaccard:.2f}"
+            elif shared[k] >= limits.min_shared_runs:
+                relation, rule = "partial_reprint", overlap
+            else:
+                rule = f"{shared[k]} three-word runs < {limits.min_shared_runs}, {overlap}"
+        relations.append(relation)
+        rules.append(rule)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(texts.keys[left]),
+            pa.array(texts.keys[right]),
+            pa.array(relations, pa.string()),
+            pa.array(rules, pa.string()),
+            pa.array(jaccard, pa.float32()),
+            pa.array(containment, pa.float32()),
+        ],
+        schema=COPY_EDGE,
+    )
+
+
+class _Reader:
+    """Reads what only few pairs need to be read for, each article once."""
+
+    def __init__(self, texts: _Texts, limits: CopyThresholds) -> None:
+        self._texts = texts
+        self._limits = limits
+        self._titles: dict[int, tuple[frozenset[str], bool]] = {}
+        self._kinds: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def is_furniture(self, left: int, right: int) -> bool:
+        """Say whether what two articles share has nothing to do with their titles."""
+        (mine, supported), (theirs, other_supported) = self._title(left), self._title(right)
+        if supported or other_supported:
+            return False
+        overlap = len(mine & theirs) / min(len(mine), len(theirs))
+        return overlap < self._limits.min_title_overlap
+
+    def aligned_share(self, left: int, right: int) -> float:
+        """Give the share of the shorter text's words that the other has in that order.
+
+        Zero for texts so long that aligning them would take longer than it is worth.
+        """
+        shorter, longer = self._hashes(left), self._hashes(right)
+        if shorter.size * longer.size > _MOST_ALIGNED:
+            return 0.0
+        return aligned_words(shorter, longer) / shorter.size
+
+    def template_slots(self, left: int, right: int) -> int:
+        """Count the other facts in two notices of one template; 0 if they are none."""
+        limits, texts = self._limits, self._texts
+        words = int(texts.words[left])
+        if words >= limits.template_words or words < limits.same_source_ratio * int(
+            texts.words[right]
+        ):
+            return 0
+        slots, filled, gaps = differing_slots(
+            self._hashes(left), self._hashes(right), self._kind(left), self._kind(right)
+        )
+        enough = slots >= max(_MIN_SLOTS, words / limits.template_words_per_slot)
+        return slots if enough and 2 * filled >= gaps else 0
+
+    def _title(self, row: int) -> tuple[frozenset[str], bool]:
+        """Give the stems of a title, and whether the text holds enough of them."""
+        if row not in self._titles:
+            title, text = (
+                self._texts.articles.column(name)[row].as_py() for name in ("title", "text")
+            )
+            stems = title_stems(title)
+            supported = title_support(stems, text) >= self._limits.min_title_support
+            self._titles[row] = frozenset(stems), supported
+        return self._titles[row]
+
+    def _hashes(self, row: int) -> npt.NDArray[np.uint64]:
+        offsets = self._texts.tokens.offsets
+        return self._texts.tokens.hashes[offsets[row] : offsets[row + 1]]
+
+    def _kind(self, row: int) -> npt.NDArray[np.uint8]:
+        """Say of each token whether it is a number, a capitalised word or neither."""
+        if row not in self._kinds:
+            text = self._texts.articles.column("text")[row].as_py()
+            offsets = self._texts.tokens.offsets
+            starts = self._texts.tokens.starts[offsets[row] : offsets[row + 1]].tolist()
+            self._kinds[row] = np.array(
+                [
+                    NUMBER
+                    if text[start].isdigit()
+                    else CAPITALISED
+                    if text[start].isupper()
+                    else OTHER
+                    for start in starts
+                ],
+                np.uint8,
+            )
+        return self._kinds[row]
+
+
+@numba.njit(cache=True, nogil=True)
+def _overlaps(
+    values: npt.NDArray[np.uint64],
+    offsets: npt.NDArray[np.int64],
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Count what pairs of ascending sets share.
+
+    Returns:
+      shared: values in both sets of each pair.
+      smaller: values of the smaller set.
+      union: values in either; 1 where both are empty.
+    """
+    shared = np.zeros(left.size, np.int64)
+    smaller = np.empty(left.size, np.int64)
+    union = np.empty(left.size, np.int64)
+    for k in range(left.size):
+        i, i_end = offsets[left[k]], offsets[left[k] + 1]
+        j, j_end = offsets[right[k]], offsets[right[k] + 1]
+        sizes = i_end - i, j_end - j
+        while i < i_end and j < j_end:
+            mine, theirs = values[i], values[j]
+            shared[k] += mine == theirs
+            i += mine <= theirs
+            j += theirs <= mine
+        smaller[k] = min(sizes)
+        union[k] = max(1, sizes[0] + sizes[1] - shared[k])
+    return shared, smaller, union

@@ -45,7 +45,8 @@ ARTICLE = pa.schema(
         pa.field("content_key", pa.uint64(), nullable=False),
         pa.field("file", pa.string(), nullable=False),
         pa.field("position", pa.int64(), nullable=False),
-        # "repaired_encoding", "implausible_date", "unreadable_date", "repeated_id".
+        # What was mended: "repaired_encoding", "implausible_date", "unreadable_date",
+        # "repeated_id".
         pa.field("notes", pa.list_(pa.string()), nullable=False),
     ],
     metadata={"schema": "newsdedup.article", "version": "1"},

@@ -36,13 +36,15 @@ ARTICLES = pa.schema(
         # Without site furniture.
         pa.field("text", pa.string(), nullable=False),
         pa.field("language", pa.string(), nullable=False),
+        # Null when unknown or implausible.
         pa.field("published_at", TIMESTAMP),
         pa.field("word_count", pa.int32(), nullable=False),
         # Too little text to be anybody's copy.
         pa.field("thin", pa.bool_(), nullable=False),
         pa.field("credited_source", pa.string()),
         pa.field("removed_word_count", pa.int32(), nullable=False),
-        # "repaired_encoding", "implausible_date", "unreadable_date", "repeated_id".
+        # What was mended: "repaired_encoding", "implausible_date", "unreadable_date",
+        # "repeated_id".
         pa.field("notes", pa.list_(pa.string()), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
     ],

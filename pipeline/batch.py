@@ -1,0 +1,154 @@
+"""A batch run on files: what is checked first, what runs, what is left when it ends."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipeline.config import Config
+from pipeline.deduplicate import TABLES, Deduplicate
+from transforms.embedding import load_model
+from transforms.parquet import (
+    COMMITTING,
+    MANIFEST,
+    STAGING,
+    read_manifest,
+    remove_leftovers,
+    staging_folder,
+)
+from transforms.reading import ReadArticles, matched_files
+
+# A date further ahead of the clock is a mistake: no zone is more than a day ahead.
+LATEST_AHEAD = datetime.timedelta(days=2)
+_SECONDS_BETWEEN_LOOKS = 0.1
+
+
+def check_output(output: str, *, overwrite: bool) -> None:
+    """Refuse an output folder that holds something that a run must not touch.
+
+    Raises:
+      ValueError: if it holds an earlier run and `overwrite` is off, or anything that is
+        not a table of ours.
+    """
+    (found,) = FileSystems.match([FileSystems.join(output, "**")])
+    root = output.rstrip("/") + "/"
+    for metadata in found.metadata_list:
+        name = metadata.path.removeprefix(root)
+        top = name.split("/")[0]
+        ours = top.startswith((STAGING, MANIFEST, f".{MANIFEST}")) or (
+            top in TABLES and name.endswith(".parquet")
+        )
+        if not ours:
+            raise ValueError(
+                f"output folder {output} must be empty or hold an earlier run, found {name}"
+            )
+    if read_manifest(output) is not None and not overwrite:
+        raise ValueError(
+            f"output folder {output} holds an earlier run already; --overwrite replaces it"
+        )
+
+
+def run_identifier(files: Sequence[str], config: Config) -> str:
+    """Name a run after its input and settings: the same again is the same run."""
+    sizes = []
+    for found in FileSystems.match(list(files)):
+        sizes += [
+            (metadata.path, metadata.size_in_bytes) for metadata in found.metadata_list
+        ]
+    content = json.dumps([config.digest(), sorted(sizes)])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def run(
+    patterns: Sequence[str],
+    output: str,
+    config: Config,
+    *,
+    fields: Mapping[str, str],
+    overwrite: bool = False,
+    run_id: str | None = None,
+    beam_flags: Sequence[str] = (),
+    batch_size: int = 1_000,
+) -> dict[str, Any]:
+    """Read articles, find copies and stories, write the tables; give the manifest.
+
+    Everything that can be refused is refused before anything is written.
+
+    Args:
+      patterns: globs of input files.
+      output: folder of the tables.
+      config: settings.
+      fields: our field -> its name in the input.
+      overwrite: replace an earlier run in `output` once this one is complete.
+      run_id: name of the run; by default made of the input and the settings.
+      beam_flags: flags for Beam itself.
+      batch_size: articles that move together; changes no result.
+
+    Raises:
+      ValueError: if a setting, the input, the output folder or the model is refused.
+    """
+    files = matched_files(patterns)
+    check_output(output, overwrite=overwrite)
+    local = not any(flag.startswith("--runner") for flag in beam_flags)
+    if local and config.uses_model:
+        # In this process the workers find it loaded.
+        load_model(config.embedding_model)
+    staging = staging_folder(output)
+    run_id = run_id or run_identifier(files, config)
+    options = PipelineOptions(list(beam_flags), save_main_session=False)
+    runner = FnApiRunner() if local else None
+    remove_leftovers(output)
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    read = pipeline | "Read" >> ReadArticles(
+        files=files, fields=dict(fields), batch_size=batch_size
+    )
+    read | "Deduplicate" >> Deduplicate(
+        config=config,
+        output=output,
+        staging=staging,
+        run_id=run_id,
+        latest=datetime.datetime.now(datetime.UTC) + LATEST_AHEAD,
+        settings={"run_id": run_id, "config": dataclasses.asdict(config)},
+    )
+    try:
+        _run_to_end(pipeline)
+    except BaseException:
+        # A worker that goes on by itself must not begin to commit any more.
+        with COMMITTING:
+            remove_leftovers(output)
+            raise
+    manifest = read_manifest(output)
+    if manifest is None:
+        raise ValueError(f"a finished run must leave {MANIFEST} in {output}, found none")
+    return manifest
+
+
+def _run_to_end(pipeline: beam.Pipeline) -> None:
+    """Run a pipeline in a thread beside this one, so that an interrupt is heard here.
+
+    In the thread that does the work it would be taken for an error of the work, retried
+    and reported as one.
+    """
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            pipeline.run().wait_until_finish()
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_SECONDS_BETWEEN_LOOKS)
+    if failures:
+        # Nothing the caller said is wrong by now, whatever a worker raised.
+        raise RuntimeError(f"the run failed: {failures[0]}") from failures[0]

@@ -1,0 +1,252 @@
+"""The command line: a command parses, builds a Config and calls one function."""
+
+import dataclasses
+import difflib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from pipeline.config import Config
+
+_CONFIG_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one option for every setting of Config."""
+    for field in reversed(_CONFIG_FIELDS.values()):
+        flag = "--" + field.name.replace("_", "-")
+        kind: Any = field.type
+        if choices := field.metadata.get("choices"):
+            kind = click.Choice(choices)
+        name = f"{flag}/--no-{flag[2:]}" if field.type is bool else flag
+        command = click.option(
+            name,
+            type=kind,
+            default=field.default,
+            show_default=True,
+            help=field.metadata["help"],
+        )(command)
+    return command
+
+
+def config_of(options: dict[str, Any]) -> Config:
+    """Take the settings out of a command's options."""
+    return Config(**{name: options.pop(name) for name in _CONFIG_FIELDS})
+
+
+class _Commands(click.Group):
+    """Commands in the order in which a newcomer meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+class _BeamCommand(click.Command):
+    """A command that passes Beam's own flags on; Beam drops those that it does not know."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        parameters = self.get_params(ctx)
+        ours = {
+            name for given in parameters for name in (*given.opts, *given.secondary_opts)
+        }
+        flags = {argument.split("=", 1)[0] for argument in args if argument.startswith("-")}
+        if others := sorted(flags - ours):
+            known = _beam_flags()
+            for flag in others:
+                if flag not in known:
+                    near = difflib.get_close_matches(flag, sorted(known | ours), n=1)
+                    hint = f", did you mean {near[0]}?" if near else ""
+                    raise click.UsageError(f"unknown option {flag}{hint}")
+        rest = super().parse_args(ctx, args)
+        if ctx.args and not ctx.args[0].startswith("-"):
+            raise click.UsageError(f"unexpected argument {ctx.args[0]}")
+        return rest
+
+
+def _beam_flags() -> set[str]:
+    import argparse
+
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    known: set[str] = set()
+    for options in PipelineOptions.__subclasses__():
+        parser = argparse.ArgumentParser(add_help=False)
+        options._add_argparse_args(parser)
+        known |= {name for action in parser._actions for name in action.option_strings}
+    return known
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="newsdedup")
+def newsdedup() -> None:
+    """Turn scraped news into stories.
+
+    Strips site furniture, finds the copies, reprints and rewrites of each article, groups
+    what tells the same event, and writes Parquet.
+
+    \b
+    Begin with:
+      newsdedup run --input 'examples/articles/*' --output out
+      newsdedup show out
+    """
+
+
+def _fields(
+    context: click.Context, option: click.Parameter, given: Sequence[str]
+) -> dict[str, str]:
+    fields = {}
+    for text in given:
+        ours, equals, theirs = text.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"must be OUR_FIELD=YOUR_FIELD, got {text}")
+        fields[ours] = theirs
+    return fields
+
+
+@newsdedup.command(
+    cls=_BeamCommand,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    short_help="Read articles, find copies and stories, write Parquet.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    required=True,
+    metavar="GLOB",
+    help="files to read: .jsonl (.gz, .zst), .parquet, .txt, .html; may be repeated",
+)
+@click.option("--output", required=True, metavar="DIR", help="folder of the tables")
+@click.option(
+    "--overwrite", is_flag=True, help="replace an earlier run once this one is complete"
+)
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    callback=_fields,
+    metavar="OURS=YOURS",
+    help="name of a field in the input: --field text=body",
+)
+@click.option(
+    "--run-id", metavar="ID", help="name of the run; by default made of its input"
+)
+@click.option("--quiet", is_flag=True, help="no progress, no summary")
+@config_options
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    inputs: Sequence[str],
+    output: str,
+    overwrite: bool,
+    fields: dict[str, str],
+    run_id: str | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Read articles, find copies and stories, write Parquet.
+
+    \b
+    newsdedup run --input 'news/*.jsonl.gz' --output out
+    newsdedup run --input 'pages/*.html' --input 'wire/*.parquet' --output out
+    newsdedup run --input dump.jsonl --field text=body --output out
+
+    Flags of Apache Beam (--runner, --direct_num_workers, ...) pass through unchanged.
+    """
+    config = config_of(options)
+    from pipeline import batch
+    from pipeline.progress import shown
+    from pipeline.show import print_summary
+
+    started = time.monotonic()
+    with shown(quiet=quiet):
+        manifest = batch.run(
+            inputs,
+            output,
+            config,
+            fields=fields,
+            overwrite=overwrite,
+            run_id=run_id,
+            beam_flags=context.args,
+        )
+    if not quiet:
+        print_summary(output, manifest, seconds=time.monotonic() - started)
+
+
+@newsdedup.command(
+    short_help="Look at the stories of a run, at one story, or at one article."
+)
+@click.argument("output", metavar="OUT")
+@click.option("--story", metavar="ID", help="one story with its members and relations")
+@click.option("--article", metavar="ID", help="one article and why it is where it is")
+@click.option(
+    "--limit", default=20, show_default=True, help="stories listed, the largest first"
+)
+def show(output: str, story: str | None, article: str | None, limit: int) -> None:
+    """Look at what a run wrote to OUT.
+
+    \b
+    newsdedup show out
+    newsdedup show out --story ID
+    newsdedup show out --article ID
+    """
+    from pipeline.show import show_article, show_stories, show_story
+
+    if story is not None:
+        show_story(output, story)
+    elif article is not None:
+        show_article(output, article)
+    else:
+        show_stories(output, limit)
+
+
+@newsdedup.command(short_help="Print how likely a pair of a given similarity is proposed.")
+@config_options
+def curve(**options: Any) -> None:
+    """Print how likely a pair is proposed as a copy, by its Jaccard similarity.
+
+    A pair that no band proposes is never compared. With the bands usually chosen for a
+    threshold of 0.7, a pair of similarity 0.7 is proposed 44 times in 100.
+
+    \b
+    newsdedup curve
+    newsdedup curve --bands 14 --band-rows 9
+    """
+    config = config_of(options)
+    click.echo("jaccard  proposed")
+    for twentieths in range(21):
+        jaccard = twentieths / 20
+        click.echo(f"{jaccard:7.2f}  {config.candidate_probability(jaccard):8.3f}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; give the exit status.
+
+    A mistake of the caller is one sentence on standard error and status 2; an interrupted
+    run leaves nothing behind and status 130.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        newsdedup.main(args=arguments, prog_name="newsdedup", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return _fail(error.format_message().rstrip("."))
+    except ValueError as error:
+        return _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        print("newsdedup: interrupted", file=sys.stderr, flush=True)
+        # The thread that does the work goes on until the process ends.
+        os._exit(130)
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    print(f"newsdedup: error: {sentence}", file=sys.stderr)
+    return 2

@@ -1,0 +1,104 @@
+"""Every number that decides what is a copy or a story; each is also a flag."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from schemas.fingerprint import NUM_PERM
+from transforms.embedding import DEFAULT_MODEL
+from transforms.lsh import candidate_probability
+
+EMBEDDINGS = ("all", "none")
+
+
+def option(default: Any, help: str, **metadata: Any) -> Any:
+    """Declare a setting: its default, what it means, and hints for the command line."""
+    return dataclasses.field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """Settings of one run. Each is also a flag: --min-containment 0.8."""
+
+    seed: int = option(1, "chooses the permutations of the MinHash signatures")
+    shingle_size: int = option(3, "words per shingle")
+    bands: int = option(42, "LSH bands of a signature; more bands propose more pairs")
+    band_rows: int = option(3, "signature values per band; more rows propose fewer pairs")
+    passage_size: int = option(8, "words per passage hash")
+    passage_window: int = option(16, "passage hashes of which winnowing keeps one")
+    max_bucket: int = option(64, "articles that may share a key before it is ignored")
+    copy_window_days: int = option(30, "days within which two articles can be copies")
+    copy_gap_days: int = option(7, "days within which an edited text is still a copy")
+    min_containment: float = option(
+        0.7, "lowest share of the shorter text's shingles found in the longer, for copies"
+    )
+    min_jaccard: float = option(
+        0.35, "lowest Jaccard similarity of near copies; below it, a partial reprint"
+    )
+    min_words: int = option(25, "words under which a text is thin and nobody's copy")
+    stories: bool = option(True, "group articles into stories; without, only copies")
+    embedding: str = option(
+        "all",
+        "which articles the model sees: all representatives, or none",
+        choices=EMBEDDINGS,
+    )
+    embedding_model: str = option(
+        DEFAULT_MODEL, "sentence-transformers model: a folder, a gs:// folder or a hub name"
+    )
+    embedding_tokens: int = option(128, "tokens of an article that are embedded")
+    rewrite_cosine: float = option(0.6, "lowest cosine of two sentences that mean the same")
+    rewrite_share: float = option(
+        0.45, "lowest share of a report's sentences that a rewrite of it retells"
+    )
+    rewrite_order: float = option(0.7, "lowest rank correlation of their order, 0 to 1")
+    follow_up_hours: float = option(
+        30.0, "hours after a story's first report when follow-ups begin", share=False
+    )
+    follow_up_novelty: float = option(
+        0.45, "lowest share of a follow-up's lead terms that the first report has not"
+    )
+    block_size: int = option(50_000, "articles compared in one place, at most")
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing.
+
+        Raises:
+          ValueError: if a setting is out of its range or two contradict each other.
+        """
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is int and field.name != "seed" and value < 1:
+                raise ValueError(f"{field.name} must be at least 1, got {value}")
+            if field.type is float and field.metadata.get("share") is False:
+                if value <= 0:
+                    raise ValueError(f"{field.name} must be above 0, got {value}")
+            elif field.type is float and not 0 < value <= 1:
+                raise ValueError(f"{field.name} must be above 0 and at most 1, got {value}")
+        if self.bands * self.band_rows > NUM_PERM:
+            raise ValueError(
+                f"bands * band_rows must be at most {NUM_PERM}, the values of a signature, "
+                f"got bands={self.bands} and band_rows={self.band_rows}"
+            )
+        if self.embedding not in EMBEDDINGS:
+            raise ValueError(
+                f"embedding must be one of {', '.join(EMBEDDINGS)}, got {self.embedding}"
+            )
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether a sentence-transformers model takes part in the run."""
+        return self.stories and self.embedding != "none"
+
+    def candidate_probability(self, jaccard: float) -> float:
+        """Chance that a pair of the given similarity shares at least one band.
+
+        >>> round(Config().candidate_probability(0.5), 3)
+        0.996
+        """
+        return float(candidate_probability(jaccard, bands=self.bands, rows=self.band_rows))
+
+    def digest(self) -> str:
+        """Give 12 hexadecimal digits that differ when a setting differs."""
+        settings = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(settings.encode()).hexdigest()[:12]

@@ -1,0 +1,208 @@
+"""The stages in order: the table of contents of this project.
+
+Two questions are asked of every article and kept apart: is it the same text, and is it
+the same event? Copies collapse first, so that one representative of each copy group is
+embedded and compared. At the end the texts come back together, story by story.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.pvalue import AsIter, AsSingleton
+
+from pipeline.config import Config
+from pipeline.progress import CountArticles
+from schemas.article import REJECT
+from schemas.batch import Collections, column, with_column
+from schemas.fingerprint import FINGERPRINT
+from schemas.match import MATCH
+from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, STORIES
+from transforms.boilerplate import LearnRecurringLines, StripBoilerplate
+from transforms.clustering import ScoreStories
+from transforms.copies import FindCopies
+from transforms.embedding import EmbedRepresentatives
+from transforms.fingerprint import FingerprintArticles
+from transforms.membership import look_up, membership
+from transforms.parquet import Commit, Part, WriteTable
+from transforms.parsing import ParseArticles
+from transforms.relations import FollowUpRule, RewriteRule
+from transforms.removals import SummariseBoilerplate
+from transforms.repeated_ids import SettleRepeatedIds
+from transforms.resolving import ResolveStories
+from transforms.verification import CopyThresholds
+
+TABLES = {
+    "articles": ARTICLES,
+    "stories": STORIES,
+    "matches": MATCH,
+    "boilerplate": BOILERPLATE,
+    "rejects": REJECT,
+    "changes": CHANGES,
+    "index": INDEX,
+}
+
+Batches = beam.PCollection[pa.RecordBatch]
+
+
+@dataclasses.dataclass(eq=False)
+class Deduplicate(beam.PTransform):
+    """Turn raw rows into the tables of a finished run; give its manifest.
+
+    Applied to a dict of `raw`, `rejects` and `rows_read`, as ReadArticles gives.
+
+    Attributes:
+      config: settings.
+      output: folder of the tables.
+      staging: folder inside it that this attempt writes to.
+      run_id: of this run.
+      latest: no article is published after this.
+      settings: what the manifest records of the run.
+    """
+
+    config: Config
+    output: str
+    staging: str
+    run_id: str
+    latest: datetime.datetime
+    settings: Mapping[str, Any]
+
+    def expand(self, read: Collections) -> beam.PCollection[Any]:
+        """Wire the stages."""
+        config = self.config
+        parsed = read["raw"] | "Parse" >> ParseArticles(latest=self.latest)
+        settled = parsed["articles"] | "Settle repeated ids" >> SettleRepeatedIds()
+        articles = settled["articles"] | "Read" >> CountArticles("read and parse")
+
+        recurring = articles | "Learn what recurs" >> LearnRecurringLines()
+        stripped = {"articles": articles, "recurring": recurring} | (
+            "Strip furniture" >> StripBoilerplate(thin_words=config.min_words)
+        )
+
+        fingerprinted = stripped["cleaned"] | "Fingerprint" >> FingerprintArticles(
+            shingle_size=config.shingle_size,
+            seed=config.seed,
+            passage_words=config.passage_size,
+            window=config.passage_window,
+        )
+        fingerprinted |= "Fingerprinted" >> CountArticles("strip furniture, fingerprint")
+
+        copies = {"fingerprints": fingerprinted, "cleaned": fingerprinted} | (
+            "Find copies"
+            >> FindCopies(
+                thresholds=CopyThresholds(
+                    min_containment=config.min_containment,
+                    near_jaccard=config.min_jaccard,
+                    max_gap_days=config.copy_gap_days,
+                ),
+                bands=config.bands,
+                rows=config.band_rows,
+                window_days=config.copy_window_days,
+                max_bucket=config.max_bucket,
+            )
+        )
+        one = fingerprinted.pipeline | "Once" >> beam.Create([None], reshuffle=False)
+        copied = one | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
+        embedded = fingerprinted | "Mark representatives" >> beam.Map(
+            mark_representatives, copied=AsSingleton(copied)
+        )
+        if config.uses_model:
+            embedded |= "Embed" >> EmbedRepresentatives(
+                config.embedding_model, config.embedding_tokens
+            )
+        embedded |= "Embedded" >> CountArticles("find copies, embed")
+
+        if config.stories:
+            stories = (
+                embedded
+                | "Keep representatives" >> beam.Map(representatives)
+                | "Score stories" >> ScoreStories(block_size=config.block_size)
+            )
+        else:
+            none = embedded | "No stories" >> beam.FlatMap(_nothing)
+            stories = {"edges": none, "stories": none}
+        members = one | "Join copies and stories" >> beam.Map(
+            _members, groups=AsIter(copies["groups"]), stories=AsIter(stories["stories"])
+        )
+        count = (
+            articles
+            | "Count rows" >> beam.Map(_row_count)
+            | "Add rows" >> beam.CombineGlobally(sum)
+        )
+        resolved = {
+            "articles": embedded,
+            "copy_edges": copies["edges"],
+            "story_edges": stories["edges"],
+            "membership": members,
+            "article_count": count,
+        } | "Resolve stories" >> ResolveStories(
+            staging=self.staging,
+            run_id=self.run_id,
+            model=config.embedding_model if config.uses_model else None,
+            rewrite=RewriteRule(
+                min_cosine=config.rewrite_cosine,
+                min_share=config.rewrite_share,
+                min_order=config.rewrite_order,
+            ),
+            follow_up=FollowUpRule(config.follow_up_hours, config.follow_up_novelty),
+        )
+        resolved |= "Resolved" >> CountArticles("form stories, write", _articles_of)
+        rejects = (
+            (read["rejects"], parsed["rejects"], settled["rejects"])
+            | "All rejects" >> beam.Flatten()
+            | "Write rejects"
+            >> WriteTable("rejects", REJECT, ("file", "position", "reason"), self.staging)
+        )
+        boilerplate = (
+            stripped["removed"]
+            | "Summarise furniture" >> SummariseBoilerplate(self.run_id)
+            | "Write furniture"
+            >> WriteTable(
+                "boilerplate", BOILERPLATE, ("source", "reason", "line"), self.staging
+            )
+        )
+        parts = (resolved, rejects, boilerplate) | "All parts" >> beam.Flatten()
+        return {"parts": parts, "rows_read": read["rows_read"]} | "Commit" >> Commit(
+            self.output, self.staging, TABLES, self.settings
+        )
+
+
+def mark_representatives(batch: pa.RecordBatch, copied: pa.RecordBatch) -> pa.RecordBatch:
+    """Add `is_representative`: whether an article stands for its copy group, or is alone.
+
+    Args:
+      batch: with a column `article_key`.
+      copied: a MEMBERSHIP batch.
+    """
+    keys = column(batch, "article_key")
+    standing = look_up(copied, "representative_key", keys)
+    return with_column(batch, "is_representative", pa.array(keys == standing))
+
+
+def representatives(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give the fingerprints and vectors of the representatives of a batch."""
+    names = [*FINGERPRINT.names, *(["vector"] if "vector" in batch.schema.names else [])]
+    rows = np.flatnonzero(batch.column("is_representative").to_numpy(zero_copy_only=False))
+    return batch.select(names).take(pa.array(rows))
+
+
+def _articles_of(part: Part) -> int:
+    return part.rows if part.table == "articles" else 0
+
+
+def _row_count(batch: pa.RecordBatch) -> int:
+    return int(batch.num_rows)
+
+
+def _nothing(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    return iter(())
+
+
+def _members(
+    _: None, groups: Iterable[pa.RecordBatch], stories: Iterable[pa.RecordBatch] = ()
+) -> pa.RecordBatch:
+    return membership(list(groups), list(stories))

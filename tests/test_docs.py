@@ -1,0 +1,53 @@
+"""What is written about the program is true of it."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import newsdedup
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_page_of_data_formats_is_current():
+    path = ROOT / "docs" / "make_data_formats.py"
+    spec = importlib.util.spec_from_file_location("make_data_formats", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.page() == module.PAGE.read_text("utf-8")
+
+
+def documented_commands():
+    """Give every command line of newsdedup that a page shows."""
+    found = []
+    for page in PAGES:
+        for line in re.findall(
+            r"^\$ (newsdedup .*)$", page.read_text("utf-8"), re.MULTILINE
+        ):
+            found.append(pytest.param(line, id=f"{page.name}: {line}"))
+    return found
+
+
+@pytest.mark.parametrize("line", documented_commands())
+def test_a_documented_command_exists_with_its_flags(line):
+    words = shlex.split(line)
+    command = newsdedup.commands[words[1]]
+    flags = {name for parameter in command.params for name in parameter.opts}
+    flags |= {name for parameter in command.params for name in parameter.secondary_opts}
+    used = {word.split("=")[0] for word in words[2:] if word.startswith("--")}
+    assert used <= flags
+
+
+def test_every_command_is_documented():
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    assert [name for name in newsdedup.commands if f"newsdedup {name}" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target

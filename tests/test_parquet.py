@@ -1,0 +1,158 @@
+"""Tables to Parquet files: staged, moved into place, manifest last."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from transforms.parquet import (
+    Commit,
+    WriteTable,
+    commit,
+    read_manifest,
+    remove_leftovers,
+    staging_folder,
+    table_files,
+    write_part,
+)
+
+SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False)], metadata={"version": "1"})
+SCHEMAS = {"articles": SCHEMA, "rejects": SCHEMA}
+
+
+def batch(*ids):
+    return pa.RecordBatch.from_pydict({"id": list(ids)}, schema=SCHEMA)
+
+
+def finished(output, *ids, rejected=(), rows_read=None):
+    staging = staging_folder(str(output))
+    parts = [
+        write_part(
+            "articles",
+            0,
+            [batch(*ids)],
+            SCHEMA,
+            staging=staging,
+            order=["id"],
+            statistics={"articles": len(ids), "largest_story": len(ids)},
+        ),
+        write_part("rejects", 0, [batch(*rejected)], SCHEMA, staging=staging),
+    ]
+    count = len(ids) + len(rejected) if rows_read is None else rows_read
+    return commit(
+        str(output),
+        staging,
+        parts,
+        rows_read=count,
+        schemas=SCHEMAS,
+        settings={"run_id": "one"},
+    )
+
+
+def ids_in(output, table="articles"):
+    files = sorted((output / table).glob("*.parquet"))
+    return [value for path in files for value in pq.read_table(path)["id"].to_pylist()]
+
+
+def names_in(output):
+    return sorted(
+        str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()
+    )
+
+
+def test_a_finished_run_leaves_its_tables_and_a_manifest_and_nothing_else(tmp_path):
+    manifest = finished(tmp_path, "b", "a", rejected=["c"])
+    assert ids_in(tmp_path) == ["a", "b"]
+    assert ids_in(tmp_path, "rejects") == ["c"]
+    assert read_manifest(str(tmp_path)) == manifest
+    assert manifest["statistics"] == {"articles": 2, "largest_story": 2}
+    assert len(names_in(tmp_path)) == 3
+    assert table_files(str(tmp_path), manifest, "articles") == [
+        str(tmp_path / manifest["tables"]["articles"][0]["name"])
+    ]
+
+
+def test_the_schema_with_its_version_is_in_every_file(tmp_path):
+    finished(tmp_path, "a")
+    (path,) = (tmp_path / "articles").glob("*.parquet")
+    assert pq.read_schema(path).metadata[b"version"] == b"1"
+
+
+def test_a_table_without_rows_still_has_a_file_with_its_columns(tmp_path):
+    staging = staging_folder(str(tmp_path))
+    commit(str(tmp_path), staging, [], rows_read=0, schemas=SCHEMAS, settings={})
+    assert ids_in(tmp_path) == []
+    assert len(list((tmp_path / "articles").glob("*.parquet"))) == 1
+
+
+def test_a_later_run_replaces_the_files_of_the_earlier_one(tmp_path):
+    finished(tmp_path, "a", "b")
+    finished(tmp_path, "c")
+    assert ids_in(tmp_path) == ["c"]
+    assert len(names_in(tmp_path)) == 3
+
+
+def test_rows_that_were_lost_stop_the_run_and_the_earlier_one_stays_in_force(tmp_path):
+    finished(tmp_path, "a")
+    before = names_in(tmp_path)
+    with pytest.raises(ValueError, match="must add up to the 3 rows read, got 1 and 1"):
+        finished(tmp_path, "b", rejected=["c"], rows_read=3)
+    remove_leftovers(str(tmp_path))
+    assert names_in(tmp_path) == before
+    assert ids_in(tmp_path) == ["a"]
+
+
+def test_committing_twice_is_committing_once(tmp_path):
+    staging = staging_folder(str(tmp_path))
+    part = write_part("articles", 0, [batch("a")], SCHEMA, staging=staging)
+    for _ in range(2):
+        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings={})
+    assert ids_in(tmp_path) == ["a"]
+
+
+def test_leftovers_of_a_run_that_died_are_removed_and_the_tables_stay(tmp_path):
+    finished(tmp_path, "a")
+    staging = staging_folder(str(tmp_path))
+    write_part("articles", 0, [batch("b")], SCHEMA, staging=staging)
+    (tmp_path / "articles" / "part-00000-dead.parquet").write_bytes(b"half")
+    remove_leftovers(str(tmp_path))
+    assert ids_in(tmp_path) == ["a"]
+    assert len(names_in(tmp_path)) == 3
+    assert not list(tmp_path.glob("_staging*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not a manifest"),
+        ("[]", "is not a manifest"),
+        (json.dumps({"schema": "other", "version": 1}), "must be newsdedup.manifest"),
+        (json.dumps({"schema": "newsdedup.manifest", "version": 2}), "got .* version 2"),
+    ],
+)
+def test_a_manifest_that_is_not_ours_is_refused(tmp_path, content, message):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_manifest(str(tmp_path))
+
+
+def test_a_folder_without_a_manifest_holds_no_run(tmp_path):
+    assert read_manifest(str(tmp_path)) is None
+
+
+def test_transforms_write_and_commit(tmp_path, apply):
+    output, staging = str(tmp_path / "out"), staging_folder(str(tmp_path / "out"))
+    parts = [
+        part
+        for table, ids in (("articles", ["b", "a"]), ("rejects", ["c"]))
+        for part in apply(
+            WriteTable(table, SCHEMA, ("id",), staging), [batch(value) for value in ids]
+        )
+    ]
+    (manifest,) = apply(
+        Commit(output, staging, SCHEMAS, {"run_id": "one"}),
+        {"parts": parts, "rows_read": [2, 1]},
+    )
+    assert manifest["rows_read"] == 3
+    assert ids_in(tmp_path / "out") == ["a", "b"]

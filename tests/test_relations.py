@@ -1,0 +1,104 @@
+"""How two articles of one story stand to each other."""
+
+import doctest
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transforms import relations
+from transforms.relations import (
+    Alignment,
+    RewriteRule,
+    align,
+    content_bigrams,
+    content_sentences,
+    is_wire_rewrite,
+    novelty,
+    sentences,
+    without_quotations,
+)
+
+
+def test_examples_in_docstrings_hold():
+    assert doctest.testmod(relations).failed == 0
+
+
+def test_a_sentence_ends_before_a_capital_and_not_inside_an_abbreviation_in_lower_case():
+    assert sentences("It cost 3.5 million. No one paid, e.g. the town.") == [
+        "It cost 3.5 million.",
+        "No one paid, e.g. the town.",
+    ]
+
+
+def test_chinese_sentences_end_at_full_width_marks():
+    assert sentences("大坝昨夜决口。三人失踪！") == ["大坝昨夜决口。", "三人失踪！"]
+
+
+def test_subheads_and_quotations_are_no_content_sentences():
+    text = "The verdict\n“We will appeal this ruling to the highest court,” she said.\n" + (
+        "The court ordered the company to pay nine million crowns to the growers."
+    )
+    assert content_sentences(text) == [
+        "The court ordered the company to pay nine million crowns to the growers."
+    ]
+
+
+@given(st.text(alphabet='ab “”".\n', max_size=60))
+def test_what_is_left_without_quotations_holds_no_closed_one(text):
+    left = without_quotations(text)
+    assert len(left) <= len(text)
+    assert without_quotations(left).count("“") <= left.count("“") <= text.count("“")
+
+
+def test_bigrams_ignore_short_words_case_and_endings():
+    assert content_bigrams("The harbours flooded") == content_bigrams("Harboured, flooder")
+
+
+def test_a_text_aligns_with_itself_in_order():
+    vectors = np.eye(8, dtype=np.float32)
+    assert align(vectors, vectors, min_cosine=0.6) == Alignment(8, 1.0, 1.0)
+
+
+def test_the_same_sentences_backwards_are_aligned_in_reverse_order():
+    vectors = np.eye(8, dtype=np.float32)
+    assert align(vectors, vectors[::-1], min_cosine=0.6) == Alignment(8, 1.0, -1.0)
+
+
+def test_sentences_that_mean_different_things_do_not_pair():
+    vectors = np.eye(8, dtype=np.float32)
+    assert align(vectors[:4], vectors[4:], min_cosine=0.6).pairs == 0
+
+
+def test_a_text_without_sentences_aligns_with_nothing():
+    empty = np.zeros((0, 8), np.float32)
+    assert align(empty, np.eye(8, dtype=np.float32), min_cosine=0.6) == Alignment(
+        0, 0.0, 0.0
+    )
+
+
+@given(st.integers(2, 12), st.integers(2, 12), st.integers(0, 10_000))
+def test_alignment_does_not_depend_on_which_text_comes_first(m, n, seed):
+    rng = np.random.default_rng(seed)
+    left, right = rng.normal(size=(m, 16)), rng.normal(size=(n, 16))
+    left /= np.linalg.norm(left, axis=1, keepdims=True)
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    one, other = align(left, right, min_cosine=0.1), align(right, left, min_cosine=0.1)
+    assert one.pairs == other.pairs
+    assert one.share == pytest.approx(other.share)
+    assert one.order == pytest.approx(other.order)
+
+
+@pytest.mark.parametrize(
+    "alignment",
+    [Alignment(5, 0.9, 1.0), Alignment(10, 0.4, 1.0), Alignment(10, 0.9, 0.5)],
+)
+def test_few_pairs_a_small_share_or_another_order_make_no_rewrite(alignment):
+    assert not is_wire_rewrite(alignment, RewriteRule())
+
+
+def test_novelty_is_the_share_of_lead_terms_that_are_new():
+    known = np.array([1, 2, 3], np.uint64)
+    assert novelty(np.array([2, 3, 4, 5], np.uint64), known) == 0.5
+    assert novelty(np.array([], np.uint64), known) == 0.0

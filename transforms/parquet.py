@@ -1,0 +1,318 @@
+"""Tables to Parquet files: staged under unique names, moved into place, manifest last.
+
+A file appears in its table's folder only after every file of the run is written, and the
+run is in force only once `manifest.json` names its files. A reader of the manifest sees
+one whole run, before and after; a reader of the folders (`stories/**/*.parquet`) sees the
+same after any finished run, because files the manifest no longer names are deleted last.
+A run that dies leaves its staging folder, which the next run removes.
+
+Beam's own file sinks are atomic per file, not per set of files, and one of them loses
+files whose rename fails (apache/beam#29515), so the moves are made here and checked.
+"""
+
+import dataclasses
+import datetime
+import json
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.batch import Collections, concatenate
+
+MANIFEST = "manifest.json"
+MANIFEST_SCHEMA = "newsdedup.manifest"
+MANIFEST_VERSION = 1
+STAGING = "_staging"
+ROW_GROUP_SIZE = 50_000
+
+# Held while a run of this process is put in force.
+COMMITTING = threading.Lock()
+
+
+class Part(NamedTuple):
+    """A written file: its table, where it stands now, what it is called when in force."""
+
+    table: str
+    staged: str
+    name: str
+    rows: int
+    statistics: dict[str, int]
+
+
+def write_part(
+    table: str,
+    shard: int,
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    *,
+    staging: str,
+    order: Sequence[str] = (),
+    statistics: Mapping[str, int] | None = None,
+) -> Part:
+    """Write one shard of a table to the staging folder.
+
+    Args:
+      table: name of the table, which is its folder.
+      shard: number of the shard; files sort by it.
+      batches: the rows.
+      schema: of the table; its metadata goes into the file.
+      staging: folder of this attempt. Its last name is part of the file's name, so that
+        no run writes over a file of another.
+      order: columns to sort by, which together tell any two rows apart; none for rows
+        that are in order.
+      statistics: numbers for the manifest; added up over the parts of a table, but the
+        largest is taken of one whose name begins with "largest".
+    """
+    rows = pa.Table.from_batches([concatenate(batches, schema)])
+    if order:
+        rows = rows.sort_by([(name, "ascending") for name in order])
+    token = staging.rstrip("/").rsplit("-", 1)[-1]
+    # A bundle may be tried more than once, also twice at the same time.
+    staged = FileSystems.join(staging, f"{table}-{shard:05d}-{uuid.uuid4().hex}.parquet")
+    with FileSystems.create(staged, mime_type="application/octet-stream") as stream:
+        pq.write_table(rows, stream, compression="zstd", row_group_size=ROW_GROUP_SIZE)
+    return Part(
+        table,
+        staged,
+        f"{table}/part-{shard:05d}-{token}.parquet",
+        rows.num_rows,
+        dict(statistics or {}),
+    )
+
+
+@dataclasses.dataclass(eq=False)
+class WriteTable(beam.PTransform):
+    """Write batches as one Parquet file, for a table small enough; give its part.
+
+    Attributes:
+      table: name of the table.
+      schema: of its rows.
+      order: columns to sort by, as in `write_part`.
+      staging: folder of this attempt.
+    """
+
+    table: str
+    schema: pa.Schema
+    order: Sequence[str]
+    staging: str
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Part]:
+        """Gather and write."""
+        return (
+            batches
+            | "Gather" >> beam.combiners.ToList()
+            | "Write" >> beam.Map(self._write).with_output_types(Part)
+        )
+
+    def _write(self, batches: list[pa.RecordBatch]) -> Part:
+        return write_part(
+            self.table, 0, batches, self.schema, order=self.order, staging=self.staging
+        )
+
+
+def staging_folder(output: str) -> str:
+    """Name a new staging folder, one for every attempt at a run."""
+    return FileSystems.join(output, f"{STAGING}-{uuid.uuid4().hex[:8]}")
+
+
+def read_manifest(output: str) -> dict[str, Any] | None:
+    """Read what is in force in an output folder; null if no run has finished there.
+
+    Raises:
+      ValueError: if the manifest is not one of ours, or of a later version.
+    """
+    path = FileSystems.join(output, MANIFEST)
+    if not FileSystems.exists(path):
+        return None
+    with FileSystems.open(path) as stream:
+        content = stream.read()
+    try:
+        manifest = json.loads(content)
+        schema, version = manifest["schema"], manifest["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a manifest of newsdedup: {error}") from error
+    if schema != MANIFEST_SCHEMA or version != MANIFEST_VERSION:
+        raise ValueError(
+            f"{path} must be {MANIFEST_SCHEMA} version {MANIFEST_VERSION}, "
+            f"got {schema} version {version}"
+        )
+    return dict(manifest)
+
+
+def table_files(output: str, manifest: Mapping[str, Any], table: str) -> list[str]:
+    """Give the paths of a table's files in force, in the order of their rows."""
+    return [FileSystems.join(output, part["name"]) for part in manifest["tables"][table]]
+
+
+def commit(
+    output: str,
+    staging: str,
+    parts: Sequence[Part],
+    *,
+    rows_read: int,
+    schemas: Mapping[str, pa.Schema],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put a run in force: move its files into place, write the manifest, drop the old.
+
+    Doing it twice is doing it once, so a runner may try again.
+
+    Args:
+      output: the output folder.
+      staging: the folder that `parts` were staged in.
+      parts: every file of the run.
+      rows_read: rows that were read, counted where they were read.
+      schemas: of every table; one without rows gets an empty file, so that a query over
+        its folder finds its columns.
+      settings: what the manifest records of the run: its id and its settings.
+
+    Returns:
+      The manifest.
+
+    Raises:
+      ValueError: if a row that was read is in no table.
+    """
+    tables: dict[str, list[Part]] = defaultdict(list)
+    for part in sorted(parts, key=lambda part: part.name):
+        tables[part.table].append(part)
+    for table, schema in schemas.items():
+        if not tables[table]:
+            tables[table].append(write_part(table, 0, [], schema, staging=staging))
+    kept = sum(part.rows for part in tables["articles"])
+    rejected = sum(part.rows for part in tables["rejects"])
+    if kept + rejected != rows_read:
+        raise ValueError(
+            f"articles and rejects must add up to the {rows_read} rows read, "
+            f"got {kept} and {rejected}"
+        )
+    previous = read_manifest(output)
+    for table in tables:
+        folder = FileSystems.join(output, table)
+        if not FileSystems.exists(folder):
+            FileSystems.mkdirs(folder)
+    # The staged file is gone when an earlier try at this commit has moved it.
+    moves = [part for part in _flat(tables) if FileSystems.exists(part.staged)]
+    FileSystems.rename(
+        [part.staged for part in moves],
+        [FileSystems.join(output, part.name) for part in moves],
+    )
+    manifest = {
+        "schema": MANIFEST_SCHEMA,
+        "version": MANIFEST_VERSION,
+        **settings,
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "rows_read": rows_read,
+        "statistics": _statistics(tables),
+        "tables": {
+            table: [{"name": part.name, "rows": part.rows} for part in listed]
+            for table, listed in sorted(tables.items())
+        },
+    }
+    staged = FileSystems.join(output, f".{MANIFEST}-{uuid.uuid4().hex}")
+    with FileSystems.create(staged, mime_type="application/json") as stream:
+        stream.write(json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    FileSystems.rename([staged], [FileSystems.join(output, MANIFEST)])
+    if previous is not None:
+        names = {part.name for part in _flat(tables)}
+        _delete(
+            output,
+            [
+                part["name"]
+                for listed in previous["tables"].values()
+                for part in listed
+                if part["name"] not in names
+            ],
+        )
+    if FileSystems.exists(staging):
+        FileSystems.delete([staging])
+    return manifest
+
+
+def _flat(tables: Mapping[str, Sequence[Part]]) -> list[Part]:
+    return [part for listed in tables.values() for part in listed]
+
+
+def _delete(output: str, names: Sequence[str]) -> None:
+    paths = [FileSystems.join(output, name) for name in names]
+    FileSystems.delete([path for path in paths if FileSystems.exists(path)])
+
+
+def _statistics(tables: Mapping[str, Sequence[Part]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for part in _flat(tables):
+        for name, value in part.statistics.items():
+            before = totals.get(name, 0)
+            totals[name] = (
+                max(before, value) if name.startswith("largest") else before + value
+            )
+    return totals
+
+
+@dataclasses.dataclass(eq=False)
+class Commit(beam.PTransform):
+    """Put a run in force once all its parts are written; give its manifest.
+
+    Applied to a dict: `parts`, and `rows_read`, numbers to be added up.
+
+    Attributes: those of `commit`.
+    """
+
+    output: str
+    staging: str
+    schemas: Mapping[str, pa.Schema]
+    settings: Mapping[str, Any]
+
+    def expand(self, given: Collections) -> beam.PCollection[Any]:
+        """Wait for everything, then commit in one place."""
+        rows = given["rows_read"] | "Add rows read" >> beam.CombineGlobally(sum)
+        return (
+            given["parts"].pipeline
+            | "Once" >> beam.Create([None], reshuffle=False)
+            | "Commit"
+            >> beam.Map(
+                self._commit,
+                parts=beam.pvalue.AsList(given["parts"]),
+                rows_read=beam.pvalue.AsSingleton(rows),
+            )
+        )
+
+    def _commit(self, _: None, parts: list[Part], rows_read: int) -> dict[str, Any]:
+        with COMMITTING:
+            return commit(
+                self.output,
+                self.staging,
+                parts,
+                rows_read=rows_read,
+                schemas=self.schemas,
+                settings=self.settings,
+            )
+
+
+def remove_leftovers(output: str) -> None:
+    """Remove what runs that died left: staging folders, and files no manifest names."""
+    manifest = read_manifest(output)
+    named = {
+        part["name"]
+        for listed in (manifest or {"tables": {}})["tables"].values()
+        for part in listed
+    }
+    (found,) = FileSystems.match([FileSystems.join(output, "**")])
+    root = output.rstrip("/") + "/"
+    for metadata in found.metadata_list:
+        name = metadata.path.removeprefix(root)
+        staged = name.startswith((STAGING, f".{MANIFEST}"))
+        if staged or (name.endswith(".parquet") and name not in named):
+            FileSystems.delete([metadata.path])
+    for folder in {
+        metadata.path.removeprefix(root).split("/")[0] for metadata in found.metadata_list
+    }:
+        path = FileSystems.join(output, folder)
+        if folder.startswith(STAGING) and FileSystems.exists(path):
+            FileSystems.delete([path])

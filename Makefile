@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 
 demo: $(VENV)/installed
-	rm -rf $(OUT)
-	$(BIN)/newsdedup run --input 'examples/articles/*' --output $(OUT)
+	$(BIN)/newsdedup run --input 'examples/articles/*' --output $(OUT) --overwrite
 	$(BIN)/newsdedup show $(OUT) --story largest
 
 test: $(VENV)/installed

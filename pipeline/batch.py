@@ -25,6 +25,7 @@ from transforms.parquet import (
     staging_folder,
 )
 from transforms.reading import ReadArticles, matched_files
+from transforms.story_scoring import shared_story_model
 
 # A date further ahead of the clock is a mistake: no zone is more than a day ahead.
 LATEST_AHEAD = datetime.timedelta(days=2)
@@ -97,6 +98,14 @@ def run(
     """
     files = matched_files(patterns)
     check_output(output, overwrite=overwrite)
+    if config.stories:
+        try:
+            shared_story_model(config.story_model_folder)
+        except FileNotFoundError as error:
+            raise ValueError(
+                f"story model {config.story_model} must be a folder that newsdedup tune "
+                f"wrote, found no {error.filename}"
+            ) from error
     local = not any(flag.startswith("--runner") for flag in beam_flags)
     if local and config.uses_model:
         # In this process the workers find it loaded.

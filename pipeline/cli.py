@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -64,7 +65,9 @@ class _BeamCommand(click.Command):
                     raise click.UsageError(f"unknown option {flag}{hint}")
         rest = super().parse_args(ctx, args)
         if ctx.args and not ctx.args[0].startswith("-"):
-            raise click.UsageError(f"unexpected argument {ctx.args[0]}")
+            raise click.UsageError(
+                f"unexpected argument {ctx.args[0]}: a pattern for --input needs quotes"
+            )
         return rest
 
 
@@ -223,6 +226,52 @@ def curve(**options: Any) -> None:
     for twentieths in range(21):
         jaccard = twentieths / 20
         click.echo(f"{jaccard:7.2f}  {config.candidate_probability(jaccard):8.3f}")
+
+
+@newsdedup.command(short_help="Fit the story model to labelled articles.")
+@click.option(
+    "--gold",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON lines with a field story, one set a file; may be repeated",
+)
+@click.option(
+    "--background",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON lines of ordinary articles of the same languages; may be repeated",
+)
+@click.option(
+    "--output", required=True, type=Path, metavar="DIR", help="folder of the model"
+)
+@click.option(
+    "--embedding-model",
+    default=Config.embedding_model,
+    show_default=True,
+    help="as for run; none fits no weights for embeddings",
+)
+def tune(
+    gold: Sequence[Path], background: Sequence[Path], output: Path, embedding_model: str
+) -> None:
+    """Fit the story model to labelled articles, and score it on the half held back.
+
+    \b
+    newsdedup tune --gold mine.jsonl --background archive.jsonl --output model
+    newsdedup run --story-model model --input 'news/*.jsonl' --output out
+    """
+    from pipeline.tune import tune as fit
+
+    model = None if embedding_model == "none" else embedding_model
+    scores = fit(gold, background, output, embedding_model=model)
+    click.echo(f"{'scored on':<16}{'set':<16}{'precision':>10}{'recall':>8}{'F1':>8}")
+    for protocol, sets in scores.items():
+        for name, score in sets.items():
+            click.echo(
+                f"{protocol:<16}{name:<16}{score['precision']:>10.3f}"
+                f"{score['recall']:>8.3f}{score['f1']:>8.3f}"
+            )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,8 +8,10 @@ from typing import Any
 from schemas.fingerprint import NUM_PERM
 from transforms.embedding import DEFAULT_MODEL
 from transforms.lsh import candidate_probability
+from transforms.story_scoring import DATA as SHIPPED
 
 EMBEDDINGS = ("all", "none")
+DEFAULT_STORY_MODEL = "shipped"
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -47,6 +49,10 @@ class Config:
         DEFAULT_MODEL, "sentence-transformers model: a folder, a gs:// folder or a hub name"
     )
     embedding_tokens: int = option(128, "tokens of an article that are embedded")
+    story_model: str = option(
+        DEFAULT_STORY_MODEL,
+        "folder that newsdedup tune wrote, or the model that is shipped",
+    )
     rewrite_cosine: float = option(0.6, "lowest cosine of two sentences that mean the same")
     rewrite_share: float = option(
         0.45, "lowest share of a report's sentences that a rewrite of it retells"
@@ -89,6 +95,11 @@ class Config:
     def uses_model(self) -> bool:
         """Whether a sentence-transformers model takes part in the run."""
         return self.stories and self.embedding != "none"
+
+    @property
+    def story_model_folder(self) -> str:
+        """Where the story model's files are."""
+        return SHIPPED if self.story_model == DEFAULT_STORY_MODEL else self.story_model
 
     def candidate_probability(self, jaccard: float) -> float:
         """Chance that a pair of the given similarity shares at least one band.

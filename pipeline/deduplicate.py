@@ -120,7 +120,8 @@ class Deduplicate(beam.PTransform):
             stories = (
                 embedded
                 | "Keep representatives" >> beam.Map(representatives)
-                | "Score stories" >> ScoreStories(block_size=config.block_size)
+                | "Score stories"
+                >> ScoreStories(config.story_model_folder, config.block_size)
             )
         else:
             none = embedded | "No stories" >> beam.FlatMap(_nothing)
@@ -143,6 +144,7 @@ class Deduplicate(beam.PTransform):
             staging=self.staging,
             run_id=self.run_id,
             model=config.embedding_model if config.uses_model else None,
+            model_folder=config.story_model_folder,
             rewrite=RewriteRule(
                 min_cosine=config.rewrite_cosine,
                 min_share=config.rewrite_share,

@@ -108,6 +108,26 @@ def test_a_model_that_cannot_be_loaded_is_refused_before_anything_is_written(
     assert not out.exists()
 
 
+def test_a_story_model_that_is_not_there_is_refused(article, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = [
+        "run",
+        "--input",
+        article,
+        "--output",
+        str(out),
+        "--story-model",
+        "nowhere",
+    ]
+    assert "story model nowhere must be a folder" in refused(capsys, *arguments)
+    assert not out.exists()
+
+
+def test_a_pattern_that_the_shell_has_expanded_is_told_how_to_quote(article, capsys):
+    sentence = refused(capsys, "run", "--input", article, article, "--output", "out")
+    assert sentence.endswith("a pattern for --input needs quotes")
+
+
 def test_curve_prints_the_chance_at_every_similarity(capsys):
     assert main(["curve", "--bands", "14", "--band-rows", "9"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -18,13 +18,14 @@ from schemas.article import CLEANED
 from schemas.batch import Collections, column, concatenate, split_by, with_column
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
+from transforms.background import NO_BACKGROUND
 from transforms.embedding import embed
 from transforms.membership import look_up
 from transforms.parquet import Part, write_part
-from transforms.rarity import NO_BACKGROUND, document_shares, inverse_document_frequencies
 from transforms.relations import FollowUpRule, RewriteRule
 from transforms.story_scoring import DATA, shared_story_model
 from transforms.tables import story_tables
+from transforms.term_vectors import document_shares, inverse_document_frequencies
 from transforms.terms import keywords
 
 # Tokens of a sentence that are embedded when two reports are aligned.

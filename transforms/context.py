@@ -1,0 +1,260 @@
+"""Context: a pair of articles seen through the articles that both are likely to go with.
+
+Two articles whose other likely partners are the same belong together; two that only meet
+in one round-up do not. The first scores of a block make a sparse symmetric graph, and
+what is computed here of a pair are numbers of its two rows. Most are ratios, because the
+stories that weights are fitted on are small: a number that grows with the story, as a
+count of common partners does, would mean something else in a story of three hundred.
+
+A pair that nobody proposed looks like a pair that differs. So the graph is completed
+first: articles that share a likely partner are scored too (`unscored_pairs`).
+
+The idea of a second look at relational data through its neighbours: I. Bhattacharya and
+L. Getoor, "Collective entity resolution in relational data", 2007.
+"""
+
+import dataclasses
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from transforms.blocking import distinct_pairs
+
+# What the second score weighs, in the order of the columns of `context_features`.
+CONTEXT_FEATURES = (
+    "logit",
+    "probability",
+    # Cosine of the two rows of the graph, each with itself.
+    "common_partners",
+    # ln(1 + sum over partners of the product of both probabilities).
+    "common_weight",
+    # ln(1 + expected partners) of the article that has more, and of the other.
+    "most_partners",
+    "fewest_partners",
+    # How likely the pair is in the eyes of either's other partners, less its own score.
+    "support",
+    "least_support",
+    # 1 if the partners that were asked weigh more than a half.
+    "supported",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """Symmetric sparse matrix of the first score; nothing on its diagonal.
+
+    Attributes:
+      offsets: shape (n + 1,), int64. Row i owns partners[offsets[i]:offsets[i + 1]].
+      partners: shape (e,), int32. Ascending within a row.
+      weights: shape (e,), float32.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    partners: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float32]
+
+
+def score_graph(
+    pairs: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float32],
+    articles: int,
+    *,
+    above: float,
+) -> Graph:
+    """Make the graph of the pairs that score above a number.
+
+    Args:
+      pairs: shape (m, 2). Distinct, first below second.
+      scores: shape (m,).
+      articles: n.
+      above: scores up to it are taken as 0.
+    """
+    kept = scores > above
+    first, second, weights = pairs[kept, 0], pairs[kept, 1], scores[kept]
+    rows = np.concatenate([first, second])
+    partners = np.concatenate([second, first])
+    order = np.lexsort((partners, rows))
+    offsets = np.zeros(articles + 1, np.int64)
+    np.cumsum(np.bincount(rows, minlength=articles), out=offsets[1:])
+    return Graph(offsets, partners[order], np.concatenate([weights, weights])[order])
+
+
+def unscored_pairs(
+    graph: Graph,
+    pairs: npt.NDArray[np.int32],
+    *,
+    strong: float,
+    weak: float,
+    most: int,
+) -> npt.NDArray[np.int32]:
+    """Find the pairs nobody proposed that share a likely partner.
+
+    Two articles share one if there is a third that one of them scores at least `strong`
+    with, and the other at least `weak`.
+
+    Args:
+      graph: of the scored pairs.
+      pairs: shape (m, 2). All scored pairs, those that score too low for the graph
+        included; ascending.
+      strong: score of the likelier of the two steps, 0 to 1.
+      weak: score of the other, 0 to 1.
+      most: pairs found for one article, at most.
+
+    Returns:
+      Array of shape (k, 2), ascending, distinct, none of them in `pairs`.
+    """
+    found = _two_steps(graph.offsets, graph.partners, graph.weights, strong, weak, most)
+    found = distinct_pairs(found)
+    known = pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
+    codes = found[:, 0].astype(np.int64) << 32 | found[:, 1]
+    return found[~np.isin(codes, known)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _two_steps(
+    offsets: npt.NDArray[np.int64],
+    partners: npt.NDArray[np.int32],
+    weights: npt.NDArray[np.float32],
+    strong: float,
+    weak: float,
+    most: int,
+) -> npt.NDArray[np.int32]:
+    articles = len(offsets) - 1
+    seen = np.full(articles, -1, np.int32)
+    size = 1024
+    found = np.zeros((size, 2), np.int32)
+    total = 0
+    for article in range(articles):
+        seen[article] = article
+        # What it was compared with already does not count against `most`.
+        for place in range(offsets[article], offsets[article + 1]):
+            seen[partners[place]] = article
+        own = 0
+        for place in range(offsets[article], offsets[article + 1]):
+            if own == most:
+                break
+            first = weights[place]
+            if first < weak:
+                continue
+            middle = partners[place]
+            for step in range(offsets[middle], offsets[middle + 1]):
+                second = weights[step]
+                other = partners[step]
+                if second < weak or max(first, second) < strong or seen[other] == article:
+                    continue
+                seen[other] = article
+                if total == size:
+                    size *= 2
+                    larger = np.zeros((size, 2), np.int32)
+                    larger[:total] = found
+                    found = larger
+                found[total, 0] = article
+                found[total, 1] = other
+                total += 1
+                own += 1
+                if own == most:
+                    break
+    return found[:total]
+
+
+def context_features(
+    pairs: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float32],
+    graph: Graph,
+    *,
+    partner: float = 0.3,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Compute what the second score weighs, but for the pair's own features.
+
+    Args:
+      pairs: shape (m, 2). Row numbers.
+      scores: shape (m,). The first score of each pair.
+      graph: of the first scores.
+      partner: score from which a third article is asked about the pair.
+
+    Returns:
+      features: shape (m, c), columns as CONTEXT_FEATURES.
+      crowds: shape (m,). Expected partners of the article of the two that has fewer.
+    """
+    features = np.zeros((len(pairs), len(CONTEXT_FEATURES)), np.float32)
+    crowds = np.zeros(len(pairs), np.float32)
+    _context(
+        pairs,
+        scores,
+        graph.offsets,
+        graph.partners,
+        graph.weights,
+        partner,
+        features,
+        crowds,
+    )
+    return features, crowds
+
+
+@numba.njit(cache=True, nogil=True)
+def _context(
+    pairs: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.int64],
+    partners: npt.NDArray[np.int32],
+    weights: npt.NDArray[np.float32],
+    partner: float,
+    features: npt.NDArray[np.float32],
+    crowds: npt.NDArray[np.float32],
+) -> None:
+    articles = len(offsets) - 1
+    masses = np.zeros(articles)
+    strong = np.zeros(articles)
+    lengths = np.zeros(articles)
+    for article in range(articles):
+        squares = 1.0
+        for place in range(offsets[article], offsets[article + 1]):
+            weight = weights[place]
+            masses[article] += weight
+            squares += weight * weight
+            if weight > partner:
+                strong[article] += weight
+        lengths[article] = np.sqrt(squares)
+    for pair in range(len(pairs)):
+        i, j = pairs[pair]
+        a, a_end = offsets[i], offsets[i + 1]
+        b, b_end = offsets[j], offsets[j + 1]
+        common = asked_i = asked_j = 0.0
+        direct = 0.0
+        for place in range(a, a_end):
+            if partners[place] == j:
+                direct = weights[place]
+        while a < a_end and b < b_end:
+            if partners[a] < partners[b]:
+                a += 1
+            elif partners[a] > partners[b]:
+                b += 1
+            else:
+                product = weights[a] * weights[b]
+                common += product
+                if weights[a] > partner:
+                    asked_i += product
+                if weights[b] > partner:
+                    asked_j += product
+                a += 1
+                b += 1
+        score = scores[pair]
+        own = direct if direct > partner else 0.0
+        weight_i, weight_j = strong[i] - own, strong[j] - own
+        support_i = support_j = 0.0
+        if weight_i > 0.25:
+            support_i = min(1.0, asked_i / weight_i) - score
+        if weight_j > 0.25:
+            support_j = min(1.0, asked_j / weight_j) - score
+        clipped = min(max(score, 1e-4), 1 - 1e-4)
+        features[pair, 0] = np.log(clipped / (1 - clipped))
+        features[pair, 1] = score
+        features[pair, 2] = (common + 2 * direct) / (lengths[i] * lengths[j])
+        features[pair, 3] = np.log(1 + common)
+        features[pair, 4] = np.log(1 + max(masses[i], masses[j]))
+        features[pair, 5] = np.log(1 + min(masses[i], masses[j]))
+        features[pair, 6] = support_i + support_j
+        features[pair, 7] = min(support_i, support_j)
+        features[pair, 8] = weight_i + weight_j > 0.5
+        crowds[pair] = min(masses[i], masses[j])

@@ -1,0 +1,171 @@
+"""Rarity: how much a shared word says, against a fixed background of ordinary news.
+
+Two articles that share "police" share nothing; two that share a victim's name share an
+event. Inverse document frequency says so in numbers. The frequencies come from two
+places: a fixed background of some thousand articles, so that a batch of five is judged
+like a batch of fifty thousand, and the batch itself, which counts where it shows that a
+word is commoner here than in the background, as "shooting" is among crime news.
+
+The background has a second use. News about a topic that is always in the news (a
+president, a war) is alike without telling the same event. The density of an article is
+its mean cosine with its nearest background articles: how alike strangers are to it. A
+pair has to be more alike than that, and because the background is fixed, one threshold
+then holds for dense and for quiet topics. Density measured in the batch would not do: the
+articles of a large story are each other's neighbours, and would count as a dense topic.
+
+Where a language has no background, the batch alone gives the frequencies, shrunk towards
+"rare" so that the first five articles do not make all their words common, and the density
+is that of an ordinary article. Scores are then less sharp, mainly in small batches.
+
+K. Sparck Jones, "A statistical interpretation of term specificity and its application in
+retrieval", 1972. Local density as a correction: H. Jegou, H. Harzallah and C. Schmid,
+"A contextual dissimilarity measure for accurate and efficient image search", 2007.
+"""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.batch import list_column
+from transforms.background import Background, background_densities
+from transforms.term_vectors import (
+    Frequencies,
+    SparseVectors,
+    document_shares,
+    find_terms,
+    inverse_document_frequencies,
+    number_terms,
+    sparse_vectors,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RaritySettings:
+    """Numbers that the story weights were fitted with; stored beside them.
+
+    Attributes:
+      min_share: least share of articles that is told apart; see `document_shares`.
+      prior_documents: articles that a batch's frequencies are thinned with.
+      batch_weight: what they count against those of the background, 0 to 1.
+      neighbours: background articles whose cosine makes the density.
+      default_density: density where a language has no background, in [0, 1].
+    """
+
+    min_share: float = 1 / 3000
+    prior_documents: int = 100
+    batch_weight: float = 0.5
+    neighbours: int = 20
+    default_density: float = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class WeighedArticles:
+    """The terms of n articles with their weights: what blocking and scoring read.
+
+    Attributes:
+      terms: vectors of all terms, weighed by background and batch.
+      background_terms: the same terms, weighed by the background alone.
+      term_idf: shape (v,), float32, by background and batch.
+      lead_terms: vectors of the lead's terms, numbered as in `terms`.
+      names: vectors of names.
+      lead_names: vectors of the lead's names, numbered as in `names`.
+      name_idf: shape (w,), float32.
+      densities: shape (n,), float32.
+      age_idf: shape (256,), float32. By age in years.
+    """
+
+    terms: SparseVectors
+    background_terms: SparseVectors
+    term_idf: npt.NDArray[np.float32]
+    lead_terms: SparseVectors
+    names: SparseVectors
+    lead_names: SparseVectors
+    name_idf: npt.NDArray[np.float32]
+    densities: npt.NDArray[np.float32]
+    age_idf: npt.NDArray[np.float32]
+
+
+def weigh_articles(
+    fingerprints: pa.RecordBatch, background: Background, settings: RaritySettings
+) -> WeighedArticles:
+    """Weigh the terms, names and ages of a block of articles.
+
+    Args:
+      fingerprints: FINGERPRINT rows of one language, of representatives only: ten
+        copies of one report would make its words common.
+      background: of that language, or NO_BACKGROUND.
+      settings: see there.
+    """
+    documents = fingerprints.num_rows
+
+    def idf(
+        vocabulary: npt.NDArray[np.uint64],
+        numbers: npt.NDArray[np.int32],
+        known: Frequencies,
+    ) -> npt.NDArray[np.float32]:
+        shares = document_shares(
+            vocabulary,
+            np.bincount(numbers, minlength=len(vocabulary)),
+            documents,
+            known,
+            prior_documents=settings.prior_documents,
+            batch_weight=settings.batch_weight,
+            min_share=settings.min_share,
+        )
+        return inverse_document_frequencies(shares)
+
+    values, offsets = list_column(fingerprints, "terms")
+    counts, _ = list_column(fingerprints, "term_counts")
+    vocabulary, terms = number_terms(values)
+    term_idf = idf(vocabulary, terms, background.terms)
+    if background.documents:
+        still = document_shares(
+            vocabulary,
+            np.zeros(len(vocabulary), np.int64),
+            0,
+            background.terms,
+            prior_documents=0,
+            batch_weight=0.0,
+            min_share=settings.min_share,
+        )
+        background_terms = sparse_vectors(
+            terms, counts, offsets, inverse_document_frequencies(still)
+        )
+        densities = background_densities(
+            background_terms, vocabulary, background, neighbours=settings.neighbours
+        )
+    else:
+        background_terms = sparse_vectors(terms, counts, offsets, term_idf)
+        densities = np.full(documents, settings.default_density, np.float32)
+
+    name_values, name_offsets = list_column(fingerprints, "names")
+    name_counts, _ = list_column(fingerprints, "name_counts")
+    name_vocabulary, names = number_terms(name_values)
+    name_idf = idf(name_vocabulary, names, background.names)
+
+    def lead(
+        name: str, counted: str, keys: npt.NDArray[np.uint64], idf: npt.NDArray[np.float32]
+    ) -> SparseVectors:
+        lead_values, lead_offsets = list_column(fingerprints, name)
+        lead_counts, _ = list_column(fingerprints, counted)
+        numbers = find_terms(keys, lead_values)
+        if len(numbers) and numbers.min() < 0:
+            raise ValueError(f"{name} must all be among the article's own, got others")
+        return sparse_vectors(numbers, lead_counts, lead_offsets, idf)
+
+    ages, _ = list_column(fingerprints, "ages")
+    return WeighedArticles(
+        terms=sparse_vectors(terms, counts, offsets, term_idf),
+        background_terms=background_terms,
+        term_idf=term_idf,
+        lead_terms=lead("lead_terms", "lead_term_counts", vocabulary, term_idf),
+        names=sparse_vectors(names, name_counts, name_offsets, name_idf),
+        lead_names=lead("lead_names", "lead_name_counts", name_vocabulary, name_idf),
+        name_idf=name_idf,
+        densities=densities,
+        age_idf=idf(
+            np.arange(256, dtype=np.uint64), ages.astype(np.int32), background.ages
+        ),
+    )

@@ -1,0 +1,370 @@
+"""Story scoring: the probability that two articles tell the same event.
+
+A pair is scored twice. The first score weighs what the two articles share (words by their
+rarity, names, ages, days on which the event is placed) against how alike strangers are on
+that topic: a logistic regression over a few dozen numbers that a person can read. The
+second score looks at the pair through its neighbours: two articles whose other likely
+partners are the same belong together, two that only meet in one round-up do not.
+
+Between the two, the graph is completed: articles that share a likely partner are scored
+too, though neither was among the other's nearest. Without that, a story of three hundred
+articles falls apart, as each of them was compared with some forty, and every pair that
+nobody looked at counts as a pair that differs.
+
+How wrong it is, on articles it was not fitted to, is in docs/quality.md: mostly late
+follow-ups that share no day and few words with the first report, and equal incidents in
+neighbouring towns.
+
+Weights come from a data file, fitted by `pipeline.tune`; a file whose names are not those
+computed here is refused.
+"""
+
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Iterable, Mapping
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.batch import column, concatenate
+from schemas.match import STORY_EDGE
+from transforms.background import NO_BACKGROUND, Background, read_background
+from transforms.blocking import Neighbours, candidate_pairs
+from transforms.context import (
+    CONTEXT_FEATURES,
+    context_features,
+    score_graph,
+    unscored_pairs,
+)
+from transforms.pair_features import (
+    EMBEDDED_FEATURES,
+    PAIR_FEATURES,
+    Facts,
+    article_facts,
+    pair_features,
+)
+from transforms.rarity import RaritySettings, WeighedArticles, weigh_articles
+
+# The model that is shipped.
+DATA = str(pathlib.Path(__file__).parent / "data")
+
+SCHEMA = "newsdedup.story_model"
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """One logistic regression: a bias and a weight for each named number."""
+
+    bias: float
+    weights: Mapping[str, float]
+
+    def vector(self, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
+        """Give the weights in the order of `names`.
+
+        Raises:
+          ValueError: if the weights are not those of exactly these names.
+        """
+        if set(self.weights) != set(names):
+            missing = sorted(set(names) - set(self.weights))
+            unknown = sorted(set(self.weights) - set(names))
+            raise ValueError(
+                "a story model must weigh exactly the numbers computed here, "
+                f"got missing={missing} and unknown={unknown}"
+            )
+        return np.array([self.weights[name] for name in names], np.float64)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoryModel:
+    """All that decides whether two articles tell the same event.
+
+    Attributes:
+      pair: the first score of two articles of which one at least is not embedded.
+      embedded: the first score of two that are; its numbers are EMBEDDED_FEATURES.
+      context: the second score; its numbers are CONTEXT_FEATURES, and "x_" and a name
+        of PAIR_FEATURES.
+      threshold: mean root of the score from which two groups are one story.
+      crowded: expected partners from which the second score may not lower the first.
+      rarity: how terms were weighed when the weights were fitted.
+      neighbours: how pairs were proposed then.
+      backgrounds: by language.
+      made_from: what the model was fitted on, for a person.
+    """
+
+    pair: Weights
+    embedded: Weights
+    context: Weights
+    threshold: float
+    crowded: float
+    rarity: RaritySettings
+    neighbours: Neighbours
+    backgrounds: Mapping[str, Background]
+    made_from: Mapping[str, object]
+
+
+def probabilities(
+    features: npt.NDArray[np.floating], weights: Weights, names: tuple[str, ...]
+) -> npt.NDArray[np.float32]:
+    """Give the logistic regression's probability for each row of features.
+
+    Raises:
+      ValueError: if the weights are not those of exactly these names.
+    """
+    logits = features.astype(np.float64) @ weights.vector(names) + weights.bias
+    return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
+
+
+def pair_probabilities(
+    features: npt.NDArray[np.float32], pair: Weights, embedded: Weights
+) -> npt.NDArray[np.float32]:
+    """Give the first score of each pair, by the weights that fit what is known of it.
+
+    Args:
+      features: shape (m, f), columns as EMBEDDED_FEATURES.
+      pair: weights of PAIR_FEATURES.
+      embedded: weights of EMBEDDED_FEATURES.
+    """
+    scores = probabilities(features[:, :-1], pair, PAIR_FEATURES)
+    both = np.flatnonzero(~np.isnan(features[:, -1]))
+    scores[both] = probabilities(features[both], embedded, EMBEDDED_FEATURES)
+    return scores
+
+
+def context_names(model: Weights) -> tuple[str, ...]:
+    """Give the names that the second score weighs, in the order of its columns.
+
+    Raises:
+      ValueError: if a name is neither of CONTEXT_FEATURES nor "x_" and one of
+        PAIR_FEATURES.
+    """
+    own = tuple(name for name in PAIR_FEATURES if f"x_{name}" in model.weights)
+    names = (*CONTEXT_FEATURES, *(f"x_{name}" for name in own))
+    model.vector(names)
+    return names
+
+
+def context_columns(
+    context: npt.NDArray[np.float32],
+    features: npt.NDArray[np.float32],
+    names: tuple[str, ...],
+) -> npt.NDArray[np.float32]:
+    """Put the pair's own features beside those of its context, as `names` asks."""
+    own = [PAIR_FEATURES.index(name[2:]) for name in names[len(CONTEXT_FEATURES) :]]
+    return np.concatenate([context, features[:, own]], axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredPairs:
+    """Pairs of a block with their scores.
+
+    Attributes:
+      pairs: shape (m, 2), int32. Row numbers, first below second, ascending.
+      features: shape (m, f), columns as EMBEDDED_FEATURES.
+      first: shape (m,), float32. By what the two share.
+      second: shape (m,), float32. Through their neighbours: the story score.
+    """
+
+    pairs: npt.NDArray[np.int32]
+    features: npt.NDArray[np.float32]
+    first: npt.NDArray[np.float32]
+    second: npt.NDArray[np.float32]
+
+
+# Scores up to this are no edges of the graph that the second score looks at.
+GRAPH_FLOOR = 0.03
+
+# Completing the graph: likely partners, possible ones, rounds, pairs for one article.
+STRONG, WEAK, ROUNDS, MOST_COMPLETED = 0.3, 0.1, 3, 1000
+
+
+def first_scores(
+    pairs: npt.NDArray[np.int32],
+    articles: WeighedArticles,
+    facts: Facts,
+    pair: Weights,
+    embedded: Weights,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Score the proposed pairs, then those that share a likely partner.
+
+    Args:
+      pairs: shape (m, 2). Proposed pairs, ascending.
+      articles: n articles.
+      facts: of the same.
+      pair: weights where one of the two is not embedded.
+      embedded: weights where both are.
+
+    Returns:
+      The pairs, shape (k, 2), ascending; their features, shape (k, f); their first
+      scores, shape (k,).
+    """
+    size = len(articles.densities)
+    features = pair_features(pairs, articles, facts)
+    scores = pair_probabilities(features, pair, embedded)
+    for _ in range(ROUNDS):
+        graph = score_graph(pairs, scores, size, above=GRAPH_FLOOR)
+        more = unscored_pairs(graph, pairs, strong=STRONG, weak=WEAK, most=MOST_COMPLETED)
+        if not len(more):
+            break
+        more_features = pair_features(more, articles, facts)
+        more_scores = pair_probabilities(more_features, pair, embedded)
+        joined = np.concatenate([pairs, more])
+        order = np.lexsort((joined[:, 1], joined[:, 0]))
+        pairs = joined[order]
+        features = np.concatenate([features, more_features])[order]
+        scores = np.concatenate([scores, more_scores])[order]
+    return pairs, features, scores
+
+
+def second_scores(
+    pairs: npt.NDArray[np.int32],
+    features: npt.NDArray[np.float32],
+    scores: npt.NDArray[np.float32],
+    articles: int,
+    model: StoryModel,
+) -> npt.NDArray[np.float32]:
+    """Score the pairs through their neighbours.
+
+    In a crowd the second score may raise the first but not lower it: the stories it was
+    fitted on are small, and it takes many partners for a sign of a vague topic.
+    """
+    graph = score_graph(pairs, scores, articles, above=GRAPH_FLOOR)
+    context, crowds = context_features(pairs, scores, graph)
+    names = context_names(model.context)
+    second = probabilities(context_columns(context, features, names), model.context, names)
+    return np.where(crowds > model.crowded, np.maximum(second, scores), second)
+
+
+def block_background(
+    fingerprints: pa.RecordBatch, backgrounds: Mapping[str, Background]
+) -> Background:
+    """Choose the background of a block's language; "und" rows are guests of another."""
+    languages = set(fingerprints.column("language").to_pylist()) - {"und"}
+    return backgrounds.get(min(languages, default=""), NO_BACKGROUND)
+
+
+def score_articles(
+    fingerprints: pa.RecordBatch, model: StoryModel
+) -> tuple[ScoredPairs, WeighedArticles]:
+    """Propose and score the pairs of one block.
+
+    Args:
+      fingerprints: FINGERPRINT rows in ascending order of article_key, and `vector`
+        where articles are embedded.
+      model: see there.
+    """
+    background = block_background(fingerprints, model.backgrounds)
+    articles = weigh_articles(fingerprints, background, model.rarity)
+    facts = article_facts(fingerprints)
+    proposed = candidate_pairs(articles, facts.vectors, neighbours=model.neighbours)
+    pairs, features, first = first_scores(
+        proposed, articles, facts, model.pair, model.embedded
+    )
+    second = second_scores(pairs, features, first, fingerprints.num_rows, model)
+    return ScoredPairs(pairs, features, first, second), articles
+
+
+def score_block(
+    fingerprints: pa.RecordBatch, model: StoryModel, *, min_score: float
+) -> pa.RecordBatch:
+    """Score the pairs of one block and give them as edges.
+
+    Args:
+      fingerprints: FINGERPRINT rows in any order, and `vector` where embedded.
+      model: see there.
+      min_score: pairs that score less are left out.
+
+    Returns:
+      STORY_EDGE rows, ascending.
+    """
+    order = np.argsort(column(fingerprints, "article_key"), kind="stable")
+    fingerprints = fingerprints.take(pa.array(order))
+    scored, _ = score_articles(fingerprints, model)
+    kept = scored.second >= min_score
+    pairs = scored.pairs[kept]
+    keys = column(fingerprints, "article_key")
+    cosines = scored.features[kept, -1]
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(keys[pairs[:, 0]]),
+            pa.array(keys[pairs[:, 1]]),
+            pa.array(scored.second[kept]),
+            pa.array(cosines, mask=np.isnan(cosines)),
+        ],
+        schema=STORY_EDGE,
+    )
+
+
+def read_story_model(folder: pathlib.Path) -> StoryModel:
+    """Read a model and its backgrounds from a folder that `pipeline.tune` wrote.
+
+    Raises:
+      ValueError: if the file is not a story model of this version, or weighs other
+        numbers than are computed here.
+    """
+    path = folder / "story_model.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    found = (stored.get("schema"), stored.get("version"))
+    if found != (SCHEMA, VERSION):
+        raise ValueError(
+            f"{path} must hold {SCHEMA} version {VERSION}, "
+            f"got {found[0]} version {found[1]}"
+        )
+    model = StoryModel(
+        pair=Weights(**stored["pair"]),
+        embedded=Weights(**stored["embedded"]),
+        context=Weights(**stored["context"]),
+        threshold=stored["threshold"],
+        crowded=stored["crowded"],
+        rarity=RaritySettings(**stored["rarity"]),
+        neighbours=Neighbours(**stored["neighbours"]),
+        backgrounds={
+            language: read_background(folder / name)
+            for language, name in stored["backgrounds"].items()
+        },
+        made_from=stored["made_from"],
+    )
+    model.pair.vector(PAIR_FEATURES)
+    model.embedded.vector(EMBEDDED_FEATURES)
+    context_names(model.context)
+    return model
+
+
+@dataclasses.dataclass(eq=False)
+class ScoreBlocks(beam.PTransform):
+    """Score the pairs of every block.
+
+    Attributes:
+      model_folder: where `pipeline.tune` wrote the story model.
+      min_score: pairs that score less are no edges. Low: what was scored and found
+        unlikely counts against a story, too.
+    """
+
+    model_folder: str
+    min_score: float = 0.01
+
+    def expand(
+        self, blocks: beam.PCollection[tuple[int, pa.RecordBatch]]
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """Gather each block and score it."""
+        return (
+            blocks | "Gather blocks" >> beam.GroupByKey() | "Score" >> beam.Map(self._score)
+        )
+
+    def _score(self, block: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
+        batches = list(block[1])
+        return score_block(
+            concatenate(batches, batches[0].schema),
+            shared_story_model(self.model_folder),
+            min_score=self.min_score,
+        )
+
+
+@functools.cache
+def shared_story_model(folder: str) -> StoryModel:
+    """Read a model once a process; `DATA` names the one that is shipped."""
+    return read_story_model(pathlib.Path(folder))

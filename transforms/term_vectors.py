@@ -1,0 +1,209 @@
+"""Term vectors: articles as unit vectors over numbered terms, each weighed by its rarity.
+
+K. Sparck Jones, "A statistical interpretation of term specificity and its application in
+retrieval", 1972.
+"""
+
+import dataclasses
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclasses.dataclass(frozen=True)
+class Frequencies:
+    """In how many of the background's articles each term stands.
+
+    Attributes:
+      keys: shape (v,), uint64, ascending.
+      counts: shape (v,), int32. Articles that hold the term.
+      documents: articles of the background.
+    """
+
+    keys: npt.NDArray[np.uint64]
+    counts: npt.NDArray[np.int32]
+    documents: int
+
+
+NO_FREQUENCIES = Frequencies(np.zeros(0, np.uint64), np.zeros(0, np.int32), 0)
+
+
+def count_documents(
+    values: npt.NDArray[np.unsignedinteger],
+    *,
+    documents: int,
+    min_documents: int,
+) -> Frequencies:
+    """Count the articles that hold each key; every article names a key once.
+
+    Args:
+      values: shape (s,). Keys of all articles.
+      documents: articles.
+      min_documents: rarer keys are left out.
+    """
+    keys, counts = np.unique(np.asarray(values, np.uint64), return_counts=True)
+    kept = counts >= min_documents
+    return Frequencies(keys[kept], counts[kept].astype(np.int32), documents)
+
+
+@dataclasses.dataclass(frozen=True)
+class SparseVectors:
+    """Unit vectors of n articles over a vocabulary of v terms.
+
+    Attributes:
+      terms: shape (s,), int32. Numbers of the terms, ascending within an article.
+      offsets: shape (n + 1,), int64. Article i owns terms[offsets[i]:offsets[i + 1]].
+      weights: shape (s,), float32. An article without a term has no weight at all.
+      size: v.
+    """
+
+    terms: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    size: int
+
+
+def number_terms(
+    keys: npt.NDArray[np.unsignedinteger],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+    """Number the distinct keys in ascending order.
+
+    Args:
+      keys: shape (s,). Hashes of terms, repeats included.
+
+    Returns:
+      vocabulary: shape (v,), uint64, ascending.
+      numbers: shape (s,), int32. vocabulary[numbers] is keys.
+    """
+    vocabulary, numbers = np.unique(np.asarray(keys, np.uint64), return_inverse=True)
+    return vocabulary, numbers.astype(np.int32)
+
+
+def find_terms(
+    vocabulary: npt.NDArray[np.uint64], keys: npt.NDArray[np.unsignedinteger]
+) -> npt.NDArray[np.int32]:
+    """Give the number of each key in an ascending vocabulary, -1 where it has none."""
+    keys = np.asarray(keys, np.uint64)
+    if not len(vocabulary):
+        return np.full(len(keys), -1, np.int32)
+    places = np.minimum(np.searchsorted(vocabulary, keys), len(vocabulary) - 1)
+    return np.where(vocabulary[places] == keys, places, -1).astype(np.int32)
+
+
+def document_shares(
+    vocabulary: npt.NDArray[np.uint64],
+    batch_counts: npt.NDArray[np.integer],
+    batch_documents: int,
+    background: Frequencies,
+    *,
+    prior_documents: int,
+    batch_weight: float = 0.5,
+    min_share: float,
+) -> npt.NDArray[np.float64]:
+    """Estimate the share of articles that hold each term.
+
+    It is the background's share, or where the batch's is larger, something between the
+    two: background^(1 - w) * batch^w, w being `batch_weight`. With w = 1 the name of a
+    victim in a story of three hundred articles would be a common word and its story fall
+    apart; with w = 0 "shooting" would tell much among shootings. Where there is no
+    background, the batch's share is taken.
+
+    The batch counts as if `prior_documents` more articles without the term stood in it:
+    five articles of one story must not make its words common.
+
+    Args:
+      vocabulary: shape (v,). Terms of the batch.
+      batch_counts: shape (v,). Articles of the batch that hold each.
+      batch_documents: articles of the batch.
+      background: of the batch's language; may be empty.
+      prior_documents: articles that the batch is thinned with.
+      batch_weight: what the batch counts against the background, 0 to 1.
+      min_share: floor, above 0; a term rarer than this is as telling as at this.
+
+    Returns:
+      Array of shape (v,), between min_share and 1.
+
+    Raises:
+      ValueError: if min_share is not above 0.
+    """
+    if min_share <= 0:
+        raise ValueError(f"min_share must be above 0, got {min_share}")
+    batch = np.asarray(batch_counts, np.float64) / (batch_documents + prior_documents + 1)
+    if not len(background.keys):
+        return np.clip(batch, min_share, 1.0)
+    places = find_terms(background.keys, vocabulary)
+    counts = np.where(places >= 0, background.counts[np.maximum(places, 0)], 0)
+    known = np.maximum((counts + 0.5) / (background.documents + 1), min_share)
+    mixed = known ** (1 - batch_weight) * np.maximum(batch, known) ** batch_weight
+    return np.clip(mixed, min_share, 1.0)
+
+
+def inverse_document_frequencies(
+    shares: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float32]:
+    """Give -ln(share), rounded to four places.
+
+    The last bits of a logarithm differ between processors; rounded, the same articles
+    have the same weights on every machine.
+    """
+    return np.round(-np.log(shares), 4).astype(np.float32)
+
+
+def sparse_vectors(
+    terms: npt.NDArray[np.int32],
+    counts: npt.NDArray[np.integer],
+    offsets: npt.NDArray[np.int64],
+    idf: npt.NDArray[np.float32],
+) -> SparseVectors:
+    """Weigh each term by (1 + ln count) idf and scale every article to length 1.
+
+    Args:
+      terms: shape (s,). Numbers of terms, ascending within an article.
+      counts: shape (s,). How often each stands in its article, at least 1.
+      offsets: shape (n + 1,). Article i owns terms[offsets[i]:offsets[i + 1]].
+      idf: shape (v,). Not negative.
+    """
+    largest = int(counts.max()) if len(counts) else 1
+    log_counts = np.round(1 + np.log(np.arange(1, largest + 1)), 4)
+    raw = log_counts[np.asarray(counts, np.int64) - 1] * idf[terms]
+    return SparseVectors(terms, offsets, _scaled(raw, offsets), len(idf))
+
+
+@numba.njit(cache=True, nogil=True)
+def _scaled(
+    raw: npt.NDArray[np.float64], offsets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    weights = np.zeros(len(raw), np.float32)
+    for article in range(len(offsets) - 1):
+        squares = 0.0
+        for place in range(offsets[article], offsets[article + 1]):
+            squares += raw[place] * raw[place]
+        if squares > 0:
+            length = np.sqrt(squares)
+            for place in range(offsets[article], offsets[article + 1]):
+                weights[place] = raw[place] / length
+    return weights
+
+
+@numba.njit(cache=True, nogil=True)
+def heaviest_terms(
+    offsets: npt.NDArray[np.int64], weights: npt.NDArray[np.float32], most: int
+) -> npt.NDArray[np.bool_]:
+    """Mark the `most` heaviest terms of each article; ties go to the lower number.
+
+    Returns:
+      Array of shape (s,), true for at most `most` places of each article.
+    """
+    kept = np.zeros(len(weights), np.bool_)
+    for article in range(len(offsets) - 1):
+        start, end = offsets[article], offsets[article + 1]
+        if end - start <= most:
+            for place in range(start, end):
+                kept[place] = weights[place] > 0
+            continue
+        order = np.argsort(-weights[start:end], kind="mergesort")
+        for rank in range(most):
+            place = start + order[rank]
+            kept[place] = weights[place] > 0
+    return kept

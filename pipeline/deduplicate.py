@@ -22,7 +22,7 @@ from schemas.batch import Collections, column, with_column
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import MATCH
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, STORIES
-from transforms.boilerplate import LearnRecurringLines, StripBoilerplate
+from transforms.boilerplate import LearnRecurringLines, RuleLines, StripBoilerplate
 from transforms.clustering import ScoreStories
 from transforms.copies import FindCopies
 from transforms.embedding import EmbedRepresentatives
@@ -76,7 +76,8 @@ class Deduplicate(beam.PTransform):
         config = self.config
         parsed = read["raw"] | "Parse" >> ParseArticles(latest=self.latest)
         settled = parsed["articles"] | "Settle repeated ids" >> SettleRepeatedIds()
-        articles = settled["articles"] | "Read" >> CountArticles("read and parse")
+        articles = settled["articles"] | "Rule lines" >> RuleLines()
+        articles |= "Read" >> CountArticles("read and parse")
 
         recurring = articles | "Learn what recurs" >> LearnRecurringLines()
         stripped = {"articles": articles, "recurring": recurring} | (

@@ -1,28 +1,25 @@
-"""Boilerplate: the text that is left, what went and why, alone and in a pipeline."""
+"""Boilerplate: batches are cleaned by all that is known, alone and in a pipeline."""
 
 import datetime
-import pathlib
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from schemas.article import ARTICLE, CLEANED, REMOVED
 from schemas.batch import column, concatenate
 from transforms.boilerplate import (
     LearnRecurringLines,
+    RuleLines,
     StripBoilerplate,
-    is_guarded,
-    split_lines,
-    strip,
+    line_rules,
+    rule_lines,
+    ruled_lines,
     strip_batch,
 )
+from transforms.furniture import REASONS
 from transforms.recurrence import RECURRING, recurring_table
 
-SEEDS = pathlib.Path(__file__).parents[2] / "shared" / "data" / "seeds"
 PARAGRAPH = (
     "The river bridge in Ashford collapsed on Sunday and two drivers were hurt when "
     "their cars went down with it, the mayor of the small market town said in a short "
@@ -52,93 +49,6 @@ def articles(rows: list[tuple[str | None, str | None, str]]) -> pa.RecordBatch:
 
 
 NOTHING = recurring_table(np.zeros((0, 2), dtype=np.uint64))
-
-
-def test_furniture_goes_and_paragraphs_stay_lines():
-    text = (
-        f"Log In\n\nBridge falls\n\nBy Jane Doe\n{PARAGRAPH}\nA river.\n\nFollow us on:\n"
-    )
-    stripped = strip(text)
-    assert stripped.text == f"Bridge falls\n{PARAGRAPH}\nA river."
-    assert stripped.removed == [
-        *(("Log In", "ui"), ("By Jane Doe", "byline"), ("Follow us on:", "share"))
-    ]
-
-
-def test_what_the_source_repeats_goes():
-    text = f"Valley edition\n{PARAGRAPH}"
-    assert strip(text, None, [True, False]).removed == [("Valley edition", "recurs")]
-
-
-def test_what_repeats_but_belongs_to_the_article_stays():
-    for line in ("The investigation is ongoing.", "WASHINGTON -", "Age: 27", "Type – Fire"):
-        assert is_guarded(line)
-        assert line in strip(f"{line}\n{PARAGRAPH}", None, [True, False]).text
-    assert not is_guarded("You are reading the valley edition")
-
-
-def test_a_line_said_twice_is_said_once():
-    text = f"The bridge at Ashford yesterday\n{PARAGRAPH}\nThe bridge at Ashford yesterday"
-    stripped = strip(text)
-    assert stripped.removed == [("The bridge at Ashford yesterday", "repeat")]
-    assert stripped.text.startswith("The bridge at Ashford yesterday")
-
-
-def test_a_name_between_two_buttons_is_furniture():
-    text = f"{PARAGRAPH}\nOrigin:\npublisher logo\nValley News\nLoading..."
-    assert strip(text).text == PARAGRAPH
-    assert strip(text).credited_source == "Valley News"
-
-
-def test_a_subhead_between_paragraphs_stays():
-    text = f"{PARAGRAPH}\nValley News\n{PARAGRAPH} Again."
-    assert "Valley News" in strip(text).text
-
-
-def test_the_title_is_never_furniture():
-    text = f"Related: a love story\n{PARAGRAPH}"
-    assert strip(text).removed
-    assert not strip(text, "Related: A Love Story").removed
-
-
-def test_a_page_that_is_a_caption_is_that_caption():
-    caption = "Rescuers search the bridge in Ashford on Sunday. (Photo: Jane Doe/AP)"
-    assert strip(f"Log In\n{caption}").text == caption
-    assert caption not in strip(f"{caption}\n{PARAGRAPH}").text
-
-
-def test_an_agency_at_the_end_of_the_last_paragraph_is_a_credit():
-    stripped = strip(f"{PARAGRAPH}\nThe river fell again on Monday. (AFP)\nShare this")
-    assert stripped.text.endswith("Monday. (AFP)")
-    assert stripped.credited_source == "AFP"
-
-
-def test_the_credit_outlives_its_line():
-    stripped = strip(f"The Associated Press\n{PARAGRAPH}")
-    assert stripped.text == PARAGRAPH
-    assert stripped.credited_source == "Associated Press"
-
-
-@given(st.lists(st.sampled_from(["Log In", "", PARAGRAPH, "A river.", "Share this"])))
-def test_every_line_is_kept_or_removed(lines):
-    stripped = strip("\n".join(lines))
-    gone = [line for line, _ in stripped.removed]
-    assert sorted(stripped.text.split("\n") * bool(stripped.text) + gone) == sorted(
-        line for line in lines if line
-    )
-
-
-@given(st.text())
-@settings(deadline=None)
-def test_no_text_breaks_it(text):
-    stripped = strip(text)
-    assert all(reason for _, reason in stripped.removed)
-    assert split_lines(stripped.text) == stripped.text.split("\n")
-
-
-def test_recurs_must_tell_of_every_line():
-    with pytest.raises(ValueError, match=r"each of 2 lines, got 1 values"):
-        strip("a\nb", None, [True])
 
 
 def test_a_batch_is_cleaned_row_by_row():
@@ -222,19 +132,80 @@ def test_nothing_is_learnt_from_no_articles(apply):
     assert cleaned.num_rows == corpus().num_rows
 
 
-@pytest.mark.skipif(not SEEDS.is_dir(), reason="needs ../shared/data/seeds")
-def test_the_seeds_lose_their_furniture_and_nothing_else():
-    kept, credits = [], []
-    removed: list[tuple[str, str]] = []
-    for path in sorted(SEEDS.glob("*.txt")):
-        text = path.read_text(encoding="utf-8")
-        stripped = strip(text)
-        removed += stripped.removed
-        credits.append(stripped.credited_source)
-        kept.append(len(stripped.text.split()) / len(text.split()))
-    assert credits == [None, "The Washington Post", None, None, "Arise News"]
-    assert [reason for _, reason in removed] == [
-        *("related", "credit", "credit", "credit", "ui"),
-        *("ui", "date", "share", "ui", "ui", "ui", "ui", "ui", "ui", "related"),
+def test_every_line_is_ruled_once():
+    texts = [f"Log In\n\n{PARAGRAPH}", "Follow us on:"]
+    codes, offsets = line_rules(texts)
+    assert offsets.tolist() == [0, 3, 4]
+    named = [REASONS[code - 1] if code else None for code in codes.tolist()]
+    assert named == ["ui", "mark", None, "share"]
+    assert ruled_lines(texts).tolist() == [True, True, False, True]
+
+
+def test_rules_that_are_carried_along_change_nothing(apply):
+    (ruled,) = apply(RuleLines(), [corpus()])
+    assert ruled.equals(rule_lines(corpus()))
+    (table,) = apply(LearnRecurringLines(), [corpus()])
+    (again,) = apply(LearnRecurringLines(), [ruled])
+    assert again.equals(table)
+    for one, other in zip(
+        strip_batch(corpus(), table), strip_batch(ruled, table), strict=True
+    ):
+        assert one.equals(other)
+
+
+SLOGAN = "Write to us before noon."
+
+
+def town() -> pa.RecordBatch:
+    """Give four sources; one of them ends its pages with the same line."""
+    rows = [("valley", f"Ferry number {n} lost", f"{prose(n)}\n{SLOGAN}") for n in range(4)]
+    rows += [(name, None, prose(9 + n)) for n, name in enumerate(("hills", "lake", "moor"))]
+    return articles(rows)
+
+
+def cleaned_texts(apply, batch: pa.RecordBatch) -> list[str]:
+    outputs = apply(Clean(), [batch])["cleaned"]
+    return concatenate(outputs, CLEANED).sort_by("article_key").column("text").to_pylist()
+
+
+def test_a_sentence_to_the_reader_that_one_source_alone_repeats_goes(monkeypatch, apply):
+    monkeypatch.setattr("transforms.boilerplate._SHARDS", 1)
+    assert not any(SLOGAN in text for text in cleaned_texts(apply, town()))
+
+
+def test_a_template_sentence_stays_though_one_source_alone_repeats_it(monkeypatch, apply):
+    monkeypatch.setattr("transforms.boilerplate._SHARDS", 1)
+    rows = [
+        (row["source"], row["title"], row["text"].replace(SLOGAN, "No one was hurt."))
+        for row in town().to_pylist()
     ]
-    assert min(kept) > 0.92
+    texts = cleaned_texts(apply, articles(rows))
+    assert sum("No one was hurt." in text for text in texts) == 4
+
+
+def test_the_headline_of_another_article_of_the_source_is_a_link(apply):
+    titles = ["Bridge of Ashford falls down", "Mayor opens swimming hall"]
+    rows = [("valley", title, f"{title}\n{prose(n)}") for n, title in enumerate(titles)]
+    rows[1] = ("valley", titles[1], f"{rows[1][2]}\n{titles[0]}\n{prose(7)}")
+    # A version of the first, under a new headline, and another source.
+    rows.append(("valley", "All about the flood", f"{titles[0]}\n{prose(0)}"))
+    rows.append(("hills", "Two lost at sea", f"{prose(3)}\n{titles[0]}"))
+    texts = cleaned_texts(apply, articles(rows))
+    assert [titles[0] in text for text in texts] == [True, False, False, True]
+    outputs = apply(Clean(), [articles(rows[:1] + rows[2:])])
+    (cleaned,) = outputs["cleaned"]
+    assert all(titles[0] in text for text in cleaned.column("text").to_pylist())
+
+
+def test_an_agency_that_datelines_name_is_credited_by_its_name_alone(apply):
+    rows = [
+        ("wire", None, f"PORTO, May {n} (Valley Wire) - {PARAGRAPH}\n{prose(n)}")
+        for n in range(2)
+    ]
+    rows.append(("post", None, f"Valley Wire\n{PARAGRAPH}\nThe quay. / Valley Wire"))
+    outputs = apply(Clean(), [articles(rows)])
+    (cleaned,) = outputs["cleaned"]
+    assert cleaned.column("credited_source").to_pylist() == ["Valley Wire"] * 3
+    assert cleaned.column("text").to_pylist()[2] == PARAGRAPH
+    (alone,) = apply(Clean(), [articles(rows[1:])])["cleaned"]
+    assert alone.column("credited_source").to_pylist() == ["Valley Wire", None]

@@ -42,6 +42,7 @@ def cleaned(texts, day=lambda number: 0):
             "word_count": len(text),
             "removed_word_count": 0,
             "thin": len(text) < 25,
+            "alien": False,
         }
         for number, text in enumerate(texts, start=1)
     ]

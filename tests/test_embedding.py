@@ -76,6 +76,7 @@ def test_only_representatives_are_embedded(apply):
             "title": ["Dam", None],
             "text": ["It broke.", "x"],
             "is_representative": [True, False],
+            "alien": [False, False],
         }
     )
     (found,) = apply(EmbedRepresentatives(DEFAULT_MODEL, 64), [batch])

@@ -38,6 +38,7 @@ def cleaned(*articles):
             "word_count": len(article.get("text", TEXT).split()),
             "removed_word_count": 5,
             "thin": False,
+            "alien": False,
         }
         | article
         for number, article in enumerate(articles, 1)

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.furniture import cut_segments, has_dateline, is_caption, line_reason
+from transforms.furniture import (
+    REASONS,
+    cut_segments,
+    has_dateline,
+    is_caption,
+    line_reason,
+    may_hold_segments,
+)
 
 FURNITURE = {
     "ui": [
@@ -14,6 +21,7 @@ FURNITURE = {
         "publisher logo",
         "Origin:",
         "Image 3 of 9",
+        "字号：小 中 大",
         "12 Comments",
         "Leave a Reply Cancel reply",
         "window._q = window._q || []; _q.push({a: 1});",
@@ -25,6 +33,7 @@ FURNITURE = {
         "2 mai 2021 à 10h42",
         "Mittwoch, 4. März 2020, 18:05 Uhr",
         "2023年5月6日 12:30",
+        "Actualizado hace 3 horas",
     ],
     "share": [
         "Follow us on:",
@@ -71,6 +80,7 @@ FURNITURE = {
         "Von Erika Mustermann",
         "jdoe@valleyherald.example, 555-010-7788",
         "Valley News March 3, 2021, 7:05 PM",
+        "岚江日报记者 沈若溪",
     ],
     "caption": [
         "Rescuers at the bridge on Sunday. (Photo: Jane Doe/AP)",
@@ -81,7 +91,14 @@ FURNITURE = {
         "Helfer an der Brücke. (Symbolbild)",
     ],
     "weather": ["Mostly cloudy. High 84F. Winds SW at 10 to 20 mph."],
-    "menu": ["Sports", "Home News Sports Weather Opinion"],
+    "menu": [
+        *(
+            "Sports",
+            "Home News Sports Weather Opinion",
+            "Home > News > Floods in the valley",
+        ),
+        *("首页 > 本地新闻", "Startseite » Politik » Wahl im Tal"),
+    ],
     "mark": ["* * *", "https://example.org/story?id=1", "@valleyherald", ""],
 }
 
@@ -108,6 +125,8 @@ ARTICLE = [
     "Plus de cent personnes ont été évacuées",
     "El alcalde dijo que el puente seguirá cerrado.",
     "市长周一表示，大桥将继续关闭。",
+    "记者周一从市长处获悉，大桥将继续关闭。",
+    "Temperature > 30 degrees",
 ]
 
 
@@ -127,7 +146,7 @@ def test_a_line_of_an_article_stays(line):
 @given(st.text(max_size=300))
 def test_any_line_has_a_reason_or_none(line):
     reason = line_reason(line)
-    assert reason is None or (reason.isalpha() and reason.islower())
+    assert reason is None or reason in REASONS
 
 
 @given(
@@ -166,3 +185,9 @@ def test_a_credit_is_cut_off_the_last_paragraph():
     )
     assert rest == "The river fell."
     assert segments == [("(Reporting by Jane Doe; Editing by John Roe)", "credit")]
+
+
+@given(st.text())
+def test_a_text_that_may_hold_no_segment_holds_none(text):
+    if not may_hold_segments(text):
+        assert cut_segments(text) == (text.strip(), [])

@@ -42,6 +42,7 @@ def fingerprints(articles, language="en"):
                 "word_count": 100,
                 "has_title": True,
                 "thin": False,
+                "alien": False,
                 "signature": [key + 1] * NUM_PERM,
                 "passage_keys": [],
                 "terms": terms,

@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.article import ARTICLE
-from schemas.batch import column
+from transforms.line_contexts import NO_DAY
 from transforms.recurrence import (
+    AGENCY,
     ANY_SOURCE,
     LINE,
-    NO_DAY,
+    PROPER,
     RECURRING,
-    SKETCH_SIZE,
     article_days,
     hash_lines,
     is_recurring,
+    line_key,
     observe_lines,
     recurring_lines,
     source_keys,
@@ -148,14 +149,6 @@ def test_a_text_of_one_line_is_no_context():
     assert not recurs(rows, FURNITURE)
 
 
-def test_a_context_leaves_out_the_line_it_is_of():
-    text = "one two three four five six seven eight nine\nten"
-    rows = observed(articles([("valley", 1, text)]))
-    contexts = column(rows, "context").reshape(-1, SKETCH_SIZE)
-    assert (contexts[0] == 0xFFFFFFFF).all()
-    assert (contexts[1] != 0xFFFFFFFF).sum() == 2
-
-
 def test_days_are_counted_from_1970():
     days = article_days(articles([("a", 1, ""), ("a", None, "")]))
     assert days.tolist() == [18322, NO_DAY]
@@ -190,3 +183,59 @@ def test_a_text_key_ignores_lines_that_a_rule_takes():
 @pytest.mark.parametrize("source", [None, ""])
 def test_no_source_has_the_key_of_any_source(source):
     assert source_keys(pa.array([source, "valley"], pa.string()))[0] == ANY_SOURCE
+
+
+def proper(rows: list[tuple[str | None, int | None, str]], line: str, **settings) -> bool:
+    batch = articles(rows)
+    table = recurring_lines(observed(batch), **settings)
+    keys = np.array([line_key(line)], dtype=np.uint64)
+    return bool(is_recurring(table, source_keys(pa.array(["valley"])) + PROPER, keys)[0])
+
+
+def pages(line: str, at: int = 3) -> list[tuple[str | None, int | None, str]]:
+    """Give three articles of one source with a line at a place, and one of three others."""
+    rows = []
+    for seed in range(3):
+        lines = prose(seed).replace("\n", "\nshort\n").split("\n")
+        rows.append(("valley", 1, "\n".join((*lines[:at], line, *lines[at:]))))
+    return rows + [(name, 1, prose(9)) for name in ("hills", "lake", "moor")]
+
+
+def test_a_line_at_the_edge_that_one_of_many_sources_has_is_proper_to_it():
+    line = "Write to us before noon or a little later when the mail has already gone out"
+    assert proper(pages(line), line)
+    assert not proper(pages(line)[:3], line)
+    assert not proper(pages(line)[1:], line)
+
+
+def test_a_line_that_two_sources_have_is_proper_to_none():
+    line = "The investigation is ongoing"
+    rows = [*pages(line), ("hills", 2, f"{prose(5)}\n{line}")]
+    assert not proper(rows, line)
+    unknown = [*pages(line), (None, 2, f"{prose(5)}\n{line}")]
+    assert proper(unknown, line)
+
+
+def test_a_line_amid_the_text_is_proper_to_none():
+    line = "Nobody was hurt"
+    rows = [
+        (source, day, f"{prose(40 + n, 9)}\n{text}\n{prose(50 + n, 9)}")
+        for n, (source, day, text) in enumerate(pages(line))
+    ]
+    assert not proper(rows, line)
+    assert proper(rows, line, edge_share=0.0)
+
+
+def test_a_name_in_two_datelines_is_an_agency():
+    text = "PORTO, May 17 (Valley Wire) - It rained."
+    agency = np.full(1, AGENCY, dtype=np.uint64)
+    key = np.array([line_key("VALLEY WIRE")], dtype=np.uint64)
+    for times, known in ((1, False), (2, True)):
+        rows = [("wire", day + 1, text) for day in range(times)]
+        table = recurring_lines(observed(articles(rows)))
+        assert is_recurring(table, agency, key)[0] == known
+
+
+def test_one_line_has_the_key_it_has_among_many():
+    keys = hash_lines(pa.array(["one\nTwo 2"])).keys
+    assert [line_key("one"), line_key("two 7")] == keys.tolist()

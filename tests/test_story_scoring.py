@@ -64,6 +64,7 @@ def fingerprints(*articles):
                 "removed_word_count": 0,
                 "has_title": True,
                 "thin": False,
+                "alien": False,
                 "text_key": number,
                 "signature": given_.get("signature", [number + 1] * NUM_PERM),
                 "passage_keys": [],

@@ -13,8 +13,8 @@ import dataclasses
 import datetime
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,9 @@ from transforms.relations import (
     FollowUpRule,
     RewriteRule,
     align,
-    content_bigrams,
     content_sentences,
     is_wire_rewrite,
+    may_be_rewrite,
     novelty,
 )
 
@@ -37,8 +37,16 @@ _LETTERS = re.compile(r"[\W_]+")
 _DOMAIN_NAMES = {"associatedpress": "apnews", "agencefrancepresse": "afp"}
 
 Row = Mapping[str, Any]
-# Embeds sentences, as shape (n, d); none where no model takes part in a run.
-Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+
+
+class SentenceEncoder(Protocol):
+    """Embeds n sentences as unit vectors of shape (n, d)."""
+
+    def glance(self, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed them cheaply, well enough to see which texts are worth reading."""
+
+    def read(self, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Embed them by what they mean."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +203,7 @@ def resolve_story(
     copy_edges: Sequence[CopyEdge],
     story_edges: Sequence[StoryEdge],
     *,
-    embed: Embed | None,
+    encoder: SentenceEncoder | None,
     rewrite: RewriteRule,
     follow_up: FollowUpRule,
 ) -> Resolved:
@@ -206,7 +214,7 @@ def resolve_story(
         `lead_terms`.
       copy_edges: accepted edges between members, as positions in `articles`.
       story_edges: scored edges between members, as positions in `articles`.
-      embed: embeds sentences; without it no rewrite is recognised.
+      encoder: embeds sentences; without it no rewrite is recognised.
       rewrite: what makes two reports rewrites of one.
       follow_up: what makes a report a follow-up.
     """
@@ -244,8 +252,8 @@ def resolve_story(
         leader, reason = story_canonical([articles[i] for i in speakers], scores)
     standings[speakers[leader]] = Standing("canonical")
     rewrites = (
-        _rewrites([articles[i] for i in speakers], cosines, embed, rewrite, leader)
-        if embed
+        _rewrites([articles[i] for i in speakers], encoder, rewrite, leader)
+        if encoder
         else {}
     )
     for number, i in enumerate(speakers):
@@ -319,11 +327,7 @@ def _group_scores(
 
 
 def _rewrites(
-    speakers: Sequence[Row],
-    cosines: Mapping[tuple[int, int], float],
-    embed: Embed,
-    rule: RewriteRule,
-    leader: int,
+    speakers: Sequence[Row], encoder: SentenceEncoder, rule: RewriteRule, leader: int
 ) -> dict[int, int]:
     """Find the reports that retell another of the story; each with the one it retells.
 
@@ -332,34 +336,26 @@ def _rewrites(
     order = sorted(
         range(len(speakers)), key=lambda i: (i != leader, first_key(speakers[i]))
     )
-    bigrams = {i: content_bigrams(speakers[i]["text"]) for i in order}
-    vectors: dict[int, npt.NDArray[np.float32]] = {}
-
-    def sentence_vectors(i: int) -> npt.NDArray[np.float32]:
-        if i not in vectors:
-            vectors[i] = embed(content_sentences(speakers[i]["text"])[: rule.max_sentences])
-        return vectors[i]
-
-    def worth_aligning(i: int, j: int) -> bool:
-        gap = _gap_hours(speakers[i], speakers[j])
-        if gap is not None and gap > rule.max_gap_hours:
-            return False
-        shared = len(bigrams[i] & bigrams[j])
-        return (
-            shared >= rule.min_bigrams * max(1, min(len(bigrams[i]), len(bigrams[j])))
-            or cosines.get((i, j), 0.0) >= rule.min_article_cosine
-        )
-
+    sentences = [
+        content_sentences(speaker["text"])[: rule.max_sentences] for speaker in speakers
+    ]
+    glanced = [encoder.glance(own) for own in sentences]
+    read: dict[int, npt.NDArray[np.float32]] = {}
     found: dict[int, int] = {}
     for place, i in enumerate(order):
         best = 0.0
         for j in order[: min(place, rule.max_reports)]:
-            if worth_aligning(i, j):
-                alignment = align(
-                    sentence_vectors(i), sentence_vectors(j), min_cosine=rule.min_cosine
-                )
-                if is_wire_rewrite(alignment, rule) and alignment.share > best:
-                    best, found[i] = alignment.share, j
+            gap = _gap_hours(speakers[i], speakers[j])
+            if gap is not None and gap > rule.max_gap_hours:
+                continue
+            if not may_be_rewrite(align(glanced[i], glanced[j], min_cosine=0.0), rule):
+                continue
+            for k in (i, j):
+                if k not in read:
+                    read[k] = encoder.read(sentences[k])
+            alignment = align(read[i], read[j], min_cosine=rule.min_cosine)
+            if is_wire_rewrite(alignment, rule) and alignment.share > best:
+                best, found[i] = alignment.share, j
     return found
 
 

@@ -7,14 +7,14 @@ before furniture is thrown away, and stored under one name, whatever the page wr
 "(AP) —" and "By The Associated Press" are the same credit.
 
 A mention is no credit: "a source told Reuters" says who was told, not who wrote this.
-So a name counts in those places alone, and outside of explicit notes only a name of
-`data/credits.txt` does.
+So a name counts in those places alone, and outside of explicit notes and datelines only a
+name of `data/credits.txt` does, or one that datelines of other articles give.
 """
 
 import functools
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from transforms.furniture import ends_sentence
 from transforms.phrases import words_of
@@ -24,19 +24,32 @@ _OPENING_LINES = 5
 _CLOSING_LINES = 3
 _LONGEST_NAME = 6
 _LONGEST_NOTE = 400
+_SHORT_WORD = 4
 
 _DATELINE_CREDIT = re.compile(
     r"[^\W\d_][^.!?()]{0,80}?(?:\.[^.!?()]{0,40})?"
     r"\(([^()]{2,40})\) ?(?:—|–|--|-|:|$|[A-Z“\"])"
 )
 _OPENING_PARENTHESES = re.compile(r"\(([^()]{2,30})\) ?(?:—|–|--|-|:|[A-Z“\"])")
+_OPENING_MARK = re.compile(r"[—–:]|--| - ")
 _OPENING_NAME = re.compile(r"([^\W\d_][\w. ]{1,30}?) ?(?:—|–|--| - |: )")
 _CLOSING_CREDIT = re.compile(
     r"(?:[(\[]([^()\[\]]{2,40})[)\]]|(?:—|–|--|[.”\"] ?-|/) ?([\w ]{2,25}))\W*$"
 )
+# Only agencies write a town in capitals, a name and a dash: it need not be a known name.
+_DATELINE_NAME = re.compile(
+    r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]+(?:[ ,/][^()!?]{0,70})?"
+    r"\(([A-ZÀ-Þ][\w .&'’/-]{1,39})\) ?(?:—|–|--|-) ?\S"
+)
+_AFTER_NAME = re.compile(r"\) ?[—–-]")
+_DATELINE_TEXT = 3000
 _NAME_END = re.compile(
     r"[.,;:|()\[\]]|\s(?:on|under|and|in|here|at|auf|am|el|le|und|y|et)\s|\s[–—-]\s|$", re.I
 )
+_DOMAIN_END = re.compile(r"(?:\.(?:co|com|org|net|gov|ac))?\.[a-z]{2,}$")
+_NO_LETTER = re.compile(r"[\W_]+")
+_SHORTEST_PART = 4
+_SHORTEST_OUTLET = 6
 _NOT_A_NAME = re.compile(r"\d|https?:|@")
 
 
@@ -71,17 +84,30 @@ def _origins() -> re.Pattern[str]:
 
 
 @functools.cache
-def _telling_words() -> frozenset[str]:
-    """Give the longest word of each note of origin, without those that hold another."""
-    words = {max(phrase.split(), key=len) for phrase in _section("origins")}
-    return frozenset(
-        word for word in words if not any(o in word and o != word for o in words)
-    )
+def _telling_words() -> tuple[str, ...]:
+    """Give few words such that each note of origin holds one, first letters aside.
+
+    Without it a word is the same at the head of a sentence and within.
+    """
+    notes = [{word[1:] or word for word in note.split()} for note in _section("origins")]
+    chosen: list[str] = []
+    while notes:
+        words = {word for note in notes for word in note if len(word) > _SHORT_WORD}
+        words = words or {word for note in notes for word in note}
+        best = max(sorted(words), key=lambda word: sum(word in note for note in notes))
+        chosen.append(best)
+        notes = [note for note in notes if best not in note]
+    return tuple(chosen)
 
 
 @functools.cache
 def _labels() -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(words_of(label)) for label in _section("labels"))
+
+
+@functools.cache
+def _label_starts() -> tuple[str, ...]:
+    return tuple(sorted({label[0] for label in _labels()}))
 
 
 def known_name(text: str) -> str | None:
@@ -103,18 +129,80 @@ def known_name(text: str) -> str | None:
     return None
 
 
+def is_own_name(name: str, source: str | None) -> bool:
+    """Tell whether a name is that of a source, or a part of it.
+
+    >>> is_own_name("the Pilot", "deccanpilot.example")
+    True
+    """
+    part = _folded(name)
+    return len(part) >= _SHORTEST_PART and part in _outlet(source)
+
+
+def has_outlet(line: str, source: str | None) -> bool:
+    """Tell whether a line holds the whole name of a source.
+
+    >>> has_outlet("Northquay Times, Scotland", "northquaytimes.example")
+    True
+    """
+    name = _outlet(source)
+    return len(name) >= _SHORTEST_OUTLET and name in _folded(line)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _outlet(source: str | None) -> str:
+    """Give the name of a source: of a domain the part that is registered."""
+    return _folded(_DOMAIN_END.sub("", (source or "").lower()).split(".")[-1])
+
+
+def _folded(text: str) -> str:
+    """Give the letters of a name alone, small, without its article."""
+    return _NO_LETTER.sub("", text.lower().removeprefix("the "))
+
+
 def names_only(line: str) -> bool:
     """Tell whether a line is the name of an agency or outlet and nothing else."""
     words = words_of(line.strip(" ()•|-–—"))
     return len(line) <= 45 and tuple(words[words[:1] == ["via"] :]) in _names()
 
 
-def credited_source(lines: Sequence[str], reasons: Sequence[str | None]) -> str | None:
+def dateline_name(text: str) -> str | None:
+    r"""Give the name in the dateline of a text, known or not.
+
+    >>> dateline_name("By Jane Doe\nLISBON, May 13 (Valley Wire) - It rained.")
+    'Valley Wire'
+    >>> dateline_name("The mayor (a farmer) - he has cows - said so.")
+    """
+    for after in _AFTER_NAME.finditer(text, 0, _DATELINE_TEXT):
+        start = text.rfind("\n", 0, after.start()) + 1
+        if after.start() - start > 120:
+            continue
+        found = _DATELINE_NAME.match(text, start)
+        if found and found.end(1) == after.start():
+            name = found[1].strip()
+            if known := known_name(name):
+                return known
+            words = name.split()
+            if len(words) <= 4 and all(word[0].isupper() for word in words):
+                return None if name.endswith(".") else name
+    return None
+
+
+def credited_source(
+    lines: Sequence[str],
+    reasons: Sequence[str | None],
+    *,
+    source: str | None = None,
+    agencies: Container[str] = frozenset(),
+) -> str | None:
     """Give the name of who a text is credited to.
 
     Args:
       lines: of the whole page, furniture included.
       reasons: why each line is furniture; None for a line of the article.
+      source: of the article: "first published in the Post" at valleypost.example names
+        no one else.
+      agencies: lines that are a name in the dateline of other articles.
 
     Returns:
       One name, an explicit note of origin before an agency's mark, the mark at the
@@ -126,11 +214,11 @@ def credited_source(lines: Sequence[str], reasons: Sequence[str | None]) -> str 
     kept = [line for line, reason in zip(lines, reasons, strict=True) if not reason]
     furniture = [line for line, reason in zip(lines, reasons, strict=True) if reason]
     return (
-        _noted_origin(lines)
+        _noted_origin(lines, source)
         or _opening_credit(kept[:_OPENING_LINES])
-        or _byline_credit(lines, reasons)
+        or _byline_credit(lines, reasons, agencies)
         or _labelled_origin(lines, reasons)
-        or _rights_credit(furniture, reasons)
+        or _rights_credit(furniture, lines)
         or _closing_credit(kept[-_CLOSING_LINES:])
     )
 
@@ -146,18 +234,24 @@ def _name_at(text: str) -> str | None:
     return name if first.isupper() or not first.isascii() else None
 
 
-def _noted_origin(lines: Sequence[str]) -> str | None:
+def _noted_origin(lines: Sequence[str], source: str | None) -> str | None:
     """Read "originally published by X", "based on materials published by X"."""
     # Nearly no page has such a note: a look for its telling word spares the rest.
-    page = "\n".join(line for line in lines if len(line) <= _LONGEST_NOTE).lower()
-    if not any(word in page for word in _telling_words()):
+    page = "\n".join([line for line in lines if len(line) <= _LONGEST_NOTE])
+    for word in _telling_words():
+        if word in page:
+            break
+    else:
         return None
+    page = page.lower()
     if not any(phrase in page for phrase in _section("origins")):
         return None
     for line in lines:
         if len(line) <= _LONGEST_NOTE and (note := _origins().search(line)):
             name = _name_at(line[note.end() :])
-            if name and name.lower() not in ("this site", "our site"):
+            if not name or name.lower() in ("this site", "our site"):
+                continue
+            if known_name(name) or not is_own_name(name, source):
                 return name
     return None
 
@@ -165,14 +259,20 @@ def _noted_origin(lines: Sequence[str]) -> str | None:
 def _opening_credit(lines: Sequence[str]) -> str | None:
     """Read "ISTANBUL, May 16 (Reuters) - ", "(CNN) — ", "AP - " at the head of a line."""
     for line in lines:
-        for pattern in (_DATELINE_CREDIT, _OPENING_PARENTHESES, _OPENING_NAME):
-            found = pattern.match(line[:140])
+        head = line[:140]
+        patterns = [_OPENING_NAME] if _OPENING_MARK.search(head, 0, 40) else []
+        if "(" in head:
+            patterns = [_DATELINE_CREDIT, _OPENING_PARENTHESES, *patterns]
+        for pattern in patterns:
+            found = pattern.match(head)
             if found and (name := known_name(found[1])):
                 return name
-    return None
+    return dateline_name("\n".join(line[:140] for line in lines))
 
 
-def _byline_credit(lines: Sequence[str], reasons: Sequence[str | None]) -> str | None:
+def _byline_credit(
+    lines: Sequence[str], reasons: Sequence[str | None], agencies: Container[str]
+) -> str | None:
     """Read "By Reuters", "Jane Doe, Associated Press", a line "AFP" at head or foot."""
     for place, (line, reason) in enumerate(zip(lines, reasons, strict=True)):
         if len(line) > 120:
@@ -182,8 +282,11 @@ def _byline_credit(lines: Sequence[str], reasons: Sequence[str | None]) -> str |
                 if name := known_name(part) or _last_name(part):
                     return name
         near = place < _OPENING_LINES + 2 or place >= len(lines) - _CLOSING_LINES - 2
-        if near and reason in (None, "credit") and names_only(line):
-            return known_name(line.strip(" ()•|-–—"))
+        if near and reason in (None, "credit"):
+            if names_only(line):
+                return known_name(line.strip(" ()•|-–—"))
+            if line in agencies:
+                return line.strip(" ()•|-–—")
     return None
 
 
@@ -201,19 +304,19 @@ def _last_name(text: str) -> str | None:
 def _labelled_origin(lines: Sequence[str], reasons: Sequence[str | None]) -> str | None:
     """Read "Origin: X" and a line "Origin:" with the name on a line below it."""
     for place, line in enumerate(lines):
-        if len(line) > 80:
+        if len(line) > 80 or not line.lower().lstrip("( ").startswith(_label_starts()):
             continue
-        head, mark, rest = line.strip(" (").partition(":")
+        head, mark, rest = line.replace("：", ":").strip(" (").partition(":")
         if not mark:
             head, mark, rest = line.strip(" (").partition(" ")
             mark = mark if known_name(rest.strip(" ).")) else ""
         if not mark or tuple(words_of(head)) not in _labels():
             continue
-        # Below a table "Source:" names whose numbers they are; at the foot, whose text.
-        at_foot = place >= len(lines) - 4 or len(lines) < 4 or reasons[place] is None
+        # Below a table "Source:" names whose numbers they are; at the edge, whose text.
+        at_edge = place < 4 or place >= len(lines) - 4 or reasons[place] is None
         if rest.strip():
             known = known_name(rest.strip(" )."))
-            if known or (at_foot and (known := _name_at(rest))):
+            if known or (at_edge and (known := _name_at(rest))):
                 return known
             continue
         for below in lines[place + 1 : place + 4]:
@@ -222,22 +325,28 @@ def _labelled_origin(lines: Sequence[str], reasons: Sequence[str | None]) -> str
     return None
 
 
-def _rights_credit(furniture: Sequence[str], reasons: Sequence[str | None]) -> str | None:
+def _rights_credit(furniture: Sequence[str], lines: Sequence[str]) -> str | None:
     """Read "© 2019 The Associated Press. All rights reserved", "Editing by J. Doe"."""
     names = _names()
     for line in furniture:
         if len(line) > 700:
             continue
-        words = words_of(line)
-        if "rights" in words or "copyright" in words or "©" in words:
+        lower = line.lower()
+        if "rights" in lower or "copyright" in lower or "©" in lower:
+            words = words_of(line)
             for start in range(min(len(words), 30)):
                 for count in (3, 2):
                     name = names.get(tuple(words[start : start + count]))
                     if name and name in ("Associated Press", "CNN", "Reuters", "AFP"):
                         return name
-        if "reporting by" in line.lower() and "editing by" in line.lower():
+        # Reuters signs so, but is not alone in it: the page must name it somewhere.
+        if "reporting by" in lower and "editing by" in lower and _names_reuters(lines):
             return "Reuters"
     return None
+
+
+def _names_reuters(lines: Sequence[str]) -> bool:
+    return any("Reuters" in line or "reuters.com" in line for line in lines)
 
 
 def _closing_credit(lines: Sequence[str]) -> str | None:

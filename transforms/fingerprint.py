@@ -54,6 +54,8 @@ def fingerprint_articles(
       n rows of FINGERPRINT, in the same order.
     """
     titles, texts = cleaned.column("title"), cleaned.column("text")
+    # A text that is not the article's says nothing of what happened, or when, or to whom.
+    texts = pc.if_else(cleaned.column("alien"), pa.scalar(""), texts)
     title_tokens, text_tokens = tokenize(titles), tokenize(texts)
     marked_titles = mark_tokens(titles, title_tokens)
     marked_texts = mark_tokens(texts, text_tokens)

@@ -21,15 +21,25 @@ import functools
 import re
 from collections.abc import Sequence
 
-from transforms.phrases import LONGEST, MARKS, phrases, words_of
+from transforms.phrases import LONGEST, MARKS, first_words, phrases, words_of
 
+_WAY_MARKS = frozenset(">\u203a»→")
 _BULLETS = " \t•·∙●■▪◦*|>»\u203a<«\u2039←→▶►▼▲✓✔×+-–—_~=#…\u200b\u200e\u200f\ufeff"
 _QUOTES = "\"'“”„‘’«»「『"
 _LONGEST_CAPTION = 600
 # Characters at either end of a long line in which phrases are looked for.
 _HEAD = 120
 _TAIL = 60
+# In so many is the last word: no word of a rule is longer.
+_LAST = 24
 _LONGEST_LINE = max(_LONGEST_CAPTION, *LONGEST.values())
+
+
+# What a line can say of itself.
+REASONS = (
+    *("ui", "share", "related", "advert", "prompt", "rights", "credit", "date", "byline"),
+    *("caption", "weather", "menu", "mark"),
+)
 
 
 @functools.cache
@@ -79,6 +89,11 @@ _CLIP = re.compile(
     r"|[A-Z‘'“].{8,140}[^\W\d_][’'”\"]? \d{1,2}:\d\d"
 )
 _SIGNATURE = re.compile(r".{2,60} ?\(@\w+\) .{0,30}\d")
+# "Valley Daily reporter Shen Ruoxi" in Chinese: a byline.
+_REPORTER = re.compile(
+    r"\S{0,12}(?:记者|記者|通讯员)[ :：]?[㐀-鿿]{2,4}(?:[ 、][㐀-鿿]{2,4})*"
+)
+_WAY = re.compile(" ?[>\u203a»→] ?")
 # A script that was taken for text.
 _SCRIPT = re.compile(r"window\._|\bfunction ?\(|\.push\(\{|\bvar \w+ ?=|document\.\w+\(")
 _ADDRESS = re.compile(
@@ -131,61 +146,66 @@ def _short_line_reason(line: str) -> str | None:
         return "mark"
     if ("(" in line or "_" in line) and _SCRIPT.search(line):
         return "ui"
-    # Of a long line its ends are looked at, and the rest where it may hold a phrase.
-    quoted = text[0] in _QUOTES or (") " in text and _OPENING.search(text))
+    if length <= LONGEST["begins"]:
+        first = first_words(text)
+        quoted = text[0] in _QUOTES or (") " in text and _OPENING.search(text))
+        if not quoted and (reason := _wording(text, first)):
+            return reason
     if length <= LONGEST["whole"]:
-        words = words_of(text)
-        if not quoted and (reason := _wording(text, words)):
+        if reason := _shape(text, first):
             return reason
-        if reason := _shape(text, words):
-            return reason
-        if text[-1] in "0123456789mMT" and _is_dated_name(text, words):
+        if ("记" in text or "記" in text) and _REPORTER.fullmatch(text):
             return "byline"
-        if reason := _embedded(line, text):
-            return reason
-    elif length <= LONGEST["begins"] and not quoted:
-        if reason := _wording(text, words_of(text[:_HEAD])):
-            return reason
-        if "@" in text and (reason := _embedded(line, text)):
-            return reason
-    # "KATY, Texas (AP) -": a dateline that lost its paragraph.
-    opens = has_dateline(text) or line.endswith(("-", "–", "—"))
-    if length <= _LONGEST_CAPTION and not opens and is_caption(text):
-        return "caption"
+        if not _WAY_MARKS.isdisjoint(line) and _is_way(text):
+            return "menu"
+        if text[-1] in "0123456789mMT" and _is_dated_name(text, words_of(text)):
+            return "byline"
+    if (length <= LONGEST["whole"] or "@" in text) and (reason := _embedded(line, text)):
+        return reason
+    if length <= _LONGEST_CAPTION and is_caption(text):
+        # "KATY, Texas (AP) -": a dateline that lost its paragraph.
+        opens = line.endswith(("-", "–", "—")) or has_dateline(text)
+        return None if opens else "caption"
     return None
 
 
-def _wording(text: str, head: list[str]) -> str | None:
-    """Give the reason of the first phrase rule that takes a line.
+def _wording(text: str, first: list[str]) -> str | None:
+    """Give the reason of the first phrase rule that takes a line of these first words.
 
-    Args:
-      text: the line.
-      head: its first words, all of them if the line may be a phrase as a whole.
+    Most lines have no word of any rule where it should be, and a look at few characters
+    shows it. Of a long line only the ends are looked at, and the rest where it may hold
+    a phrase.
     """
     length = len(text)
     rules = phrases()
     stopped = text.endswith((".", "。")) and not text.endswith("..")
-    if length <= LONGEST["whole"] and (reason := rules.whole(head, stopped=stopped)):
-        return reason
-    if reason := rules.begins(head):
-        return reason
-    reason = None
+    if first and rules.may_open(first):
+        head = words_of(text if length <= LONGEST["whole"] else text[:_HEAD])
+        if length <= LONGEST["whole"] and (reason := rules.whole(head, stopped=stopped)):
+            return reason
+        if reason := rules.begins(head):
+            return reason
     if length <= LONGEST["contains"] and rules.may_contain(text):
-        reason = rules.contains(head if length <= LONGEST["whole"] else words_of(text))
-        if reason == "caption" and has_dateline(text):
-            reason = None
-    if not reason and length <= LONGEST["ends"] and not stopped:
-        reason = rules.ends(words_of(text[-_TAIL:]))
-        if reason and has_dateline(text):
-            reason = None
-    return reason
+        reason = rules.contains(words_of(text))
+        if reason and (reason != "caption" or not has_dateline(text)):
+            return reason
+    if length <= LONGEST["ends"] and not stopped:
+        last = words_of(text[-_LAST:])
+        if last and rules.may_end(last):
+            reason = rules.ends(words_of(text[-_TAIL:]))
+            return None if reason and has_dateline(text) else reason
+    return None
 
 
-def _shape(text: str, words: list[str]) -> str | None:
+def _shape(text: str, first: list[str]) -> str | None:
     """Give the reason of a short line made of words of one kind: a date, a bar, a menu."""
     length, kinds = len(text), phrases().words
-    if not words or (words[0] not in _openers() and words[0].isalpha()):
+    if not first or (first[0] not in _openers() and first[0].isalpha()):
         return None
+    # All words must be of a kind, or follow "by": the second is asked before the rest.
+    if first[0] not in kinds["by"] and first[-1] not in _openers() and first[-1].isalpha():
+        return None
+    words = words_of(text)
     numbers = sum(word.isdecimal() for word in words)
     plain = [word for word in words if word not in MARKS and not word.isdecimal()]
     if length <= 80 and numbers and all(word in _dates() for word in plain):
@@ -207,6 +227,20 @@ def _shape(text: str, words: list[str]) -> str | None:
     if length <= 100 and _is_byline(text, words):
         return "byline"
     return None
+
+
+def _is_way(text: str) -> bool:
+    """Tell whether a line says where on the site the page is: "Home > News > Local"."""
+    if len(text) > 100 or ends_sentence(text):
+        return False
+    first, *parts = _WAY.split(text)
+    menu = phrases().words["menu"]
+    return (
+        bool(parts)
+        and all(0 < len(words_of(part)) <= 8 for part in parts)
+        and 0 < len(words := words_of(first)) <= 2
+        and all(word in menu for word in words)
+    )
 
 
 def _is_dated_name(text: str, words: Sequence[str]) -> bool:
@@ -333,6 +367,11 @@ _SEGMENTS = (
         ),
     ),
 )
+
+
+def may_hold_segments(text: str) -> bool:
+    """Tell of a whole text at once whether `cut_segments` may find anything in it."""
+    return any(sign in text for _, sign, _ in _SEGMENTS)
 
 
 def cut_segments(line: str) -> tuple[str, list[tuple[str, str]]]:

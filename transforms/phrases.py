@@ -26,6 +26,8 @@ _WORD = re.compile(
 )
 MARKS = frozenset(":/()©@")
 _GAP_WORDS = 8
+# Characters that hold two words of any rule.
+_OPENING = 48
 
 # The bytes of a line with a space for everything that is no letter, digit or beyond ASCII.
 _SPACED = bytes(
@@ -97,8 +99,24 @@ def words_of(text: str) -> list[str]:
     """
     text = text.lower()
     if not text.isascii():
-        text = text.replace("’", "'").replace("\u0307", "")
+        text = text.replace("’", "'").replace("：", ":").replace("\u0307", "")
     return _WORD.findall(text)
+
+
+def first_words(text: str) -> list[str]:
+    """Give the first two words of a line, without reading the rest.
+
+    >>> first_words("Published 18 hours ago")
+    ['published', '18']
+    """
+    text = text[:_OPENING].lower()
+    if not text.isascii():
+        text = text.replace("’", "'").replace("：", ":").replace("\u0307", "")
+    first = _WORD.search(text)
+    if not first:
+        return []
+    second = _WORD.search(text, first.end())
+    return [first[0], second[0]] if second else [first[0]]
 
 
 def expand_rule(rule: str) -> Iterable[tuple[str, ...]]:
@@ -136,7 +154,7 @@ class Phrases:
           ValueError: if a line stands under no section or a section's place is unknown.
         """
         self._rules = {place: _Node() for place in LONGEST}
-        self._telling: set[bytes] = set()
+        self._telling: dict[bytes, set[bytes]] = {}
         self.words: dict[str, frozenset[str]] = {}
         for name, content in files:
             place = reason = ""
@@ -166,18 +184,48 @@ class Phrases:
                         if place == "contains":
                             self._note(rule)
         self._anchors = frozenset(self._rules["contains"].words)
+        self._tell = frozenset(self._telling)
 
     def _note(self, rule: Sequence[str]) -> None:
-        """Note the word that tells best whether a line may contain a rule."""
-        plain = [word for word in rule if "'" not in word] or list(rule)
-        self._telling.add(max(plain, key=len).encode())
+        """Note the two words that tell best whether a line may contain a rule."""
+        plain = {word for word in rule if word.isalnum()} or {*rule}
+        first, *others = sorted(plain, key=lambda word: (-len(word), word))
+        # The same word twice where a rule has but one.
+        second = others[0] if others else first
+        self._telling.setdefault(first.encode(), set()).add(second.encode())
 
     def may_contain(self, text: str) -> bool:
         """Tell, ten times faster than `contains` does, whether it is worth asking."""
         words = text.lower().encode().translate(_SPACED).split()
-        return not self._telling.isdisjoint(words) or (
-            not text.isascii() and _HAS_UNSPACED.search(text) is not None
-        )
+        if not self._tell.isdisjoint(words):
+            there = set(words)
+            if any(
+                not self._telling[word].isdisjoint(there) for word in self._tell & there
+            ):
+                return True
+        return not text.isascii() and _HAS_UNSPACED.search(text) is not None
+
+    def may_open(self, words: Sequence[str]) -> bool:
+        """Tell whether a line of these first two words may be a rule, or begin with one."""
+        for place in ("whole", "begins"):
+            node = self._rules[place]
+            following = node.words.get(words[0])
+            if following and (
+                len(words) == 1
+                or words[1] in following.words
+                or following.reason
+                or following.number
+                or following.gap
+            ):
+                return True
+            if node.number and words[0].isdecimal():
+                return True
+        return False
+
+    def may_end(self, words: Sequence[str]) -> bool:
+        """Tell whether a line of these last words may end with a rule."""
+        node = self._rules["ends"]
+        return words[-1] in node.words or (bool(node.number) and words[-1].isdecimal())
 
     def whole(self, words: list[str], *, stopped: bool) -> str | None:
         """Give the reason if a rule is the whole line, final colons aside.

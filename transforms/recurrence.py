@@ -4,18 +4,22 @@ No phrase list knows "You are reading the Valley edition". But a line that stand
 several articles of one source, each with other text around it, is the site's and not the
 article's. Counting articles is not enough: versions of one report and the paragraphs of
 an agency repeat too, up to a thousand of them in two days of news. So what is counted is
-*contexts*: an article's context is a sketch of all its other lines, and two articles
-whose sketches agree are one context, however often the report was published. A line is
-furniture when it stands in three unlike contexts and is short or was seen over days.
+*contexts* (`line_contexts.py`). A line is furniture when it stands in three unlike
+contexts and is short or was seen over days.
 
 Read by hand, 34 of 36 long lines that this rule alone removed from four years of local
 news were furniture; of lines counted by article in two days of news nearly none was.
+A template sentence ("The investigation is ongoing.") repeats like a slogan does, so
+`stripping.py` spares what looks like one. Of a slogan more is known: no other source says
+it, and it keeps to the edge of the page. Such a line is called *proper* to its source.
+
+Two more things take all articles to see: a line that is the headline of another article
+of its source is a link to it, and a name in a dateline, "(Valley Wire) -", is an agency.
 
 Nothing here depends on the order of articles: lines are gathered, then judged.
-The sketch is a bottom-k sketch: A. Broder, "On the resemblance and containment of
-documents", 1997.
 """
 
+import functools
 from typing import NamedTuple
 
 import numba
@@ -25,24 +29,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.batch import column
+from schemas.batch import column, concatenate
+from transforms.credits import dateline_name
+from transforms.line_contexts import (
+    NO_DAY,
+    SKETCH_SIZE,
+    count_contexts,
+    line_contexts,
+    names_other_articles,
+)
 from transforms.tokens import mix64, tokenize
 
 # In place of a source: what is furniture on every site; and, with the key of a whole text,
-# that none of its unlike titles fits it, or that one of them does.
+# that none of its unlike titles fits it, or that one of them does; and, with the key of a
+# name, that datelines name it.
 ANY_SOURCE = 0
 WHOLE_TEXT = 1
 BORNE_OUT = 2
+AGENCY = 3
+# Added to the key of a source: its lines that are proper to it, and that are headlines.
+PROPER = np.uint64(0x6C62272E07BB0142)
+HEADLINE = np.uint64(0x27D4EB2F165667C5)
 
-SKETCH_SIZE = 24
-SHINGLE_WORDS = 8
-MAX_CONTEXTS = 6
-NO_DAY = np.iinfo(np.int32).min
-_NONE = np.uint32(0xFFFFFFFF)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _DAY_MICROSECONDS = 86_400_000_000
+_HEADLINE_WORDS = 3
 
-# One row a distinct line of an article that no rule takes.
+# What a row of LINE is of.
+_OF_LINE, _OF_TITLE, _OF_AGENCY = range(3)
+
+# One row a distinct line of an article that no rule takes, its title, its agency's name.
 LINE = pa.schema(
     [
         pa.field("line_key", pa.uint64(), nullable=False),
@@ -53,21 +69,26 @@ LINE = pa.schema(
         pa.field("day", pa.int32(), nullable=False),
         # At most 65,535.
         pa.field("words", pa.uint16(), nullable=False),
+        # 0: a line; 1: the title; 2: the name of an agency in a dateline.
+        pa.field("role", pa.uint8(), nullable=False),
+        # The line is one of the first or last of the article.
+        pa.field("edge", pa.bool_(), nullable=False),
         # The smallest hashes of runs of words of the article's other lines, ascending,
         # filled up with 2^32 - 1.
         pa.field("context", pa.list_(pa.uint32(), SKETCH_SIZE), nullable=False),
     ],
-    metadata={"schema": "newsdedup.line", "version": "1"},
+    metadata={"schema": "newsdedup.line", "version": "2"},
 )
 
 # What was found to be furniture; sorted by both keys, distinct.
 RECURRING = pa.schema(
     [
-        # Hash of the source or ANY_SOURCE; WHOLE_TEXT or BORNE_OUT: the key is of a text.
+        # Hash of the source, PROPER or HEADLINE added or not, or ANY_SOURCE; with AGENCY
+        # the key is of a name, with WHOLE_TEXT and BORNE_OUT of a text.
         pa.field("source_key", pa.uint64(), nullable=False),
         pa.field("line_key", pa.uint64(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.recurring", "version": "1"},
+    metadata={"schema": "newsdedup.recurring", "version": "2"},
 )
 
 
@@ -75,7 +96,7 @@ def source_keys(sources: pa.Array) -> npt.NDArray[np.uint64]:
     """Give the hash of each source, ANY_SOURCE for null or ""; uint64, shape (n,)."""
     coded = sources.dictionary_encode()
     hashes = [
-        max(xxhash.xxh3_64_intdigest(name.encode()), BORNE_OUT + 1) if name else ANY_SOURCE
+        max(xxhash.xxh3_64_intdigest(name.encode()), AGENCY + 1) if name else ANY_SOURCE
         for name in coded.dictionary.to_pylist()
     ]
     known = np.array([*hashes, ANY_SOURCE], dtype=np.uint64)
@@ -128,6 +149,12 @@ def _line_keys(
     return keys
 
 
+@functools.lru_cache(maxsize=1 << 14)
+def line_key(line: str) -> int:
+    """Give the key of one line, as `hash_lines` does of many."""
+    return int(hash_lines(pa.array([line])).keys[0])
+
+
 @numba.njit(cache=True, nogil=True)
 def text_keys(
     offsets: npt.NDArray[np.int64],
@@ -149,79 +176,20 @@ def text_keys(
     return texts
 
 
-@numba.njit(cache=True, nogil=True)
-def _sketches(
-    offsets: npt.NDArray[np.int64],
-    keys: npt.NDArray[np.uint64],
-    words: npt.NDArray[np.uint64],
-    word_offsets: npt.NDArray[np.int64],
-    ruled: npt.NDArray[np.bool_],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """Give the first occurrence of every distinct line, and its context. See `observe`."""
-    lines = len(keys)
-    chosen = np.empty(lines, dtype=np.int64)
-    contexts = np.full((lines, SKETCH_SIZE), _NONE, dtype=np.uint32)
-    count = 0
-    for text in range(len(offsets) - 1):
-        start, end = offsets[text], offsets[text + 1]
-        shingles = 0
-        for line in range(start, end):
-            if not ruled[line]:
-                size = word_offsets[line + 1] - word_offsets[line]
-                shingles += max(0, size - SHINGLE_WORDS + 1)
-        hashes = np.empty(shingles, dtype=np.uint32)
-        owners = np.empty(shingles, dtype=np.uint64)
-        at = 0
-        for line in range(start, end):
-            if ruled[line]:
-                continue
-            for word in range(
-                word_offsets[line], word_offsets[line + 1] - SHINGLE_WORDS + 1
-            ):
-                value = np.uint64(0)
-                for step in range(SHINGLE_WORDS):
-                    value = mix64(value * _MULTIPLIER + words[word + step])
-                hashes[at] = min(np.uint32(value >> np.uint64(32)), _NONE - np.uint32(1))
-                owners[at] = keys[line]
-                at += 1
-        order = np.argsort(hashes, kind="mergesort")
-        # The smallest distinct hashes; of one in two lines the smaller key is the owner.
-        sketch = np.empty(SKETCH_SIZE, dtype=np.uint32)
-        owner = np.empty(SKETCH_SIZE, dtype=np.uint64)
-        size = 0
-        for place in order:
-            if size and sketch[size - 1] == hashes[place]:
-                owner[size - 1] = min(owner[size - 1], owners[place])
-                continue
-            if size == SKETCH_SIZE:
-                break
-            sketch[size] = hashes[place]
-            owner[size] = owners[place]
-            size += 1
-        seen = np.sort(keys[start:end])
-        done = np.zeros(end - start, dtype=np.bool_)
-        for line in range(start, end):
-            key = keys[line]
-            if ruled[line] or key == 0:
-                continue
-            place = np.searchsorted(seen, key)
-            if done[place]:
-                continue
-            done[place] = True
-            filled = 0
-            for entry in range(size):
-                if owner[entry] != key:
-                    contexts[count, filled] = sketch[entry]
-                    filled += 1
-            chosen[count] = line
-            count += 1
-    return chosen[:count].copy(), contexts[:count].copy()
+def headline_keys(titles: pa.Array) -> npt.NDArray[np.uint64]:
+    """Give the line key of each title, 0 for one too short to be told from a phrase."""
+    lines = hash_lines(titles.fill_null("").cast(pa.string()))
+    keys = lines.keys[lines.offsets[:-1]]
+    counts = np.diff(lines.word_offsets)[lines.offsets[:-1]]
+    return np.where(counts >= _HEADLINE_WORDS, keys, np.uint64(0))
 
 
 def observe_lines(
     batch: pa.RecordBatch, lines: Lines, ruled: npt.NDArray[np.bool_]
 ) -> pa.RecordBatch:
     """Note every distinct line of every article with what stands around it.
+
+    Its title is noted too, and the agency that its dateline names.
 
     Args:
       batch: articles.
@@ -231,21 +199,54 @@ def observe_lines(
     Returns:
       A batch of LINE rows.
     """
-    chosen, contexts = _sketches(
-        lines.offsets, lines.keys, lines.words, lines.word_offsets, ruled
+    titles = headline_keys(batch.column("title"))
+    chosen, of_title, edge, contexts = line_contexts(
+        lines.offsets, lines.keys, lines.words, lines.word_offsets, ruled, titles
     )
     article = np.searchsorted(lines.offsets, chosen, side="right") - 1
-    values = {
-        "line_key": lines.keys[chosen],
-        "source_key": source_keys(batch.column("source"))[article],
-        "article_key": column(batch, "article_key")[article],
-        "day": article_days(batch)[article],
-        "words": np.minimum(np.diff(lines.word_offsets)[chosen], 65_535).astype(np.uint16),
-        "context": pa.FixedSizeListArray.from_arrays(
-            pa.array(contexts.reshape(-1)), SKETCH_SIZE
-        ),
-    }
-    return pa.RecordBatch.from_arrays([pa.array(v) for v in values.values()], schema=LINE)
+    words = np.minimum(np.diff(lines.word_offsets)[chosen], 65_535).astype(np.uint16)
+    sources, days = source_keys(batch.column("source")), article_days(batch)
+    articles = column(batch, "article_key")
+    noted = _line_rows(
+        np.where(of_title, titles[article], lines.keys[chosen]),
+        sources[article],
+        articles[article],
+        days[article],
+        words,
+        np.where(of_title, _OF_TITLE, _OF_LINE),
+        edge,
+        contexts,
+    )
+    named = [
+        (place, name)
+        for place, text in enumerate(batch.column("text").to_pylist())
+        if (name := dateline_name(text))
+    ]
+    if not named:
+        return noted
+    at = np.array([place for place, _ in named])
+    agencies = _line_rows(
+        hash_lines(pa.array([name for _, name in named])).keys,
+        sources[at],
+        articles[at],
+        days[at],
+        np.zeros(len(at), dtype=np.uint16),
+        np.full(len(at), _OF_AGENCY),
+        np.zeros(len(at), dtype=np.bool_),
+        np.full((len(at), SKETCH_SIZE), np.iinfo(np.uint32).max, dtype=np.uint32),
+    )
+    return concatenate([noted, agencies], LINE)
+
+
+def _line_rows(*values: npt.NDArray[np.generic]) -> pa.RecordBatch:
+    """Make LINE rows of the columns in their order, the last of shape (k, SKETCH_SIZE)."""
+    *plain, contexts = values
+    columns = [
+        pa.array(column, field.type) for column, field in zip(plain, LINE, strict=False)
+    ]
+    flat = pa.array(contexts.reshape(-1))
+    columns.append(pa.FixedSizeListArray.from_arrays(flat, SKETCH_SIZE))
+    return pa.RecordBatch.from_arrays(columns, schema=LINE)
 
 
 def article_days(batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
@@ -254,65 +255,6 @@ def article_days(batch: pa.RecordBatch) -> npt.NDArray[np.int32]:
     known = times.is_valid().to_numpy(zero_copy_only=False)
     days = times.fill_null(0).to_numpy(zero_copy_only=False) // _DAY_MICROSECONDS
     return np.where(known, days, NO_DAY).astype(np.int32)
-
-
-@numba.njit(cache=True, nogil=True)
-def _count(
-    starts: npt.NDArray[np.int64],
-    articles: npt.NDArray[np.uint64],
-    days: npt.NDArray[np.int32],
-    contexts: npt.NDArray[np.uint32],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Count articles, days from first to last and unlike contexts of each group of rows.
-
-    Rows of a group are sorted by article; the span is -1 where fewer than two articles
-    have a date.
-    """
-    groups = len(starts) - 1
-    docs = np.zeros(groups, dtype=np.int64)
-    spans = np.full(groups, -1, dtype=np.int64)
-    unlike = np.zeros(groups, dtype=np.int64)
-    for group in range(groups):
-        stored = np.empty(MAX_CONTEXTS, dtype=np.int64)
-        first = np.int64(0)
-        last = np.int64(0)
-        dated = 0
-        for row in range(starts[group], starts[group + 1]):
-            if row > starts[group] and articles[row] == articles[row - 1]:
-                continue
-            docs[group] += 1
-            if days[row] != NO_DAY:
-                day = np.int64(days[row])
-                first = min(first, day) if dated else day
-                last = max(last, day) if dated else day
-                dated += 1
-            size = 0
-            while size < SKETCH_SIZE and contexts[row, size] != _NONE:
-                size += 1
-            # Nothing stands around the line: that tells no article from another.
-            if size == 0 or unlike[group] == MAX_CONTEXTS:
-                continue
-            fresh = True
-            for place in range(unlike[group]):
-                other = stored[place]
-                i = 0
-                j = 0
-                common = 0
-                while j < SKETCH_SIZE and contexts[other, j] != _NONE:
-                    while i < size and contexts[row, i] < contexts[other, j]:
-                        i += 1
-                    if i < size and contexts[row, i] == contexts[other, j]:
-                        common += 1
-                    j += 1
-                if common >= max(1, min(3, (min(size, j) + 3) // 4)):
-                    fresh = False
-                    break
-            if fresh:
-                stored[unlike[group]] = row
-                unlike[group] += 1
-        if dated >= 2:
-            spans[group] = last - first
-    return docs, spans, unlike
 
 
 def recurring_lines(
@@ -324,6 +266,9 @@ def recurring_lines(
     long_days: int = 7,
     short_words: int = 12,
     short_words_anywhere: int = 8,
+    min_sources: int = 4,
+    edge_share: float = 0.9,
+    min_agency_articles: int = 2,
 ) -> pa.RecordBatch:
     """Judge which lines are furniture of their source, or of every site.
 
@@ -333,14 +278,21 @@ def recurring_lines(
     `many_contexts`, and is very short or was seen over `min_days`. Where no two articles
     have a date, days say nothing and contexts alone decide.
 
+    A line of a source in `min_contexts` is proper to it if `edge_share` of its articles
+    have it at an edge and no other source has it, though `min_sources` are at hand.
+
     Args:
-      observed: LINE rows, all that there are of each line.
+      observed: LINE rows, all that there are of each line. What is at hand of sources are
+        those of these rows, which a fair share of all lines has.
       min_contexts: unlike contexts that make a line furniture.
       many_contexts: unlike contexts that make it furniture without further evidence.
       min_days: days from first to last sight that support three contexts.
       long_days: days that support two contexts or three articles.
       short_words: a line of fewer words needs no days.
       short_words_anywhere: the same where the source does not count.
+      min_sources: where fewer are seen, that only one says a line means nothing.
+      edge_share: share of its articles, 0 to 1, that have a proper line at an edge.
+      min_agency_articles: articles whose dateline makes a name that of an agency.
 
     Returns:
       RECURRING rows, sorted, distinct.
@@ -350,28 +302,43 @@ def recurring_lines(
     articles = column(observed, "article_key")
     days = column(observed, "day")
     words = column(observed, "words")
+    role = column(observed, "role")
+    edge = column(observed, "edge")
     contexts = column(observed, "context").reshape(-1, SKETCH_SIZE)
     found: list[npt.NDArray[np.uint64]] = []
 
     # Most lines stand once in all the news: leave them before sorting contexts.
-    order = np.lexsort((articles, sources, keys))
-    same = keys[order][1:] == keys[order][:-1]
+    order = np.lexsort((articles, role, sources, keys))
     again = np.zeros(len(keys), dtype=np.bool_)
-    again[1:] |= same
-    again[:-1] |= same
+    if len(keys):
+        same = keys[order][1:] == keys[order][:-1]
+        again[1:] |= same
+        again[:-1] |= same
     order = order[again]
 
-    def judged(*by: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], ...]:
-        changes = np.zeros(max(0, len(order) - 1), dtype=np.bool_)
+    def starts(*by: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        if not len(order):
+            return np.zeros(1, dtype=np.int64)
+        changes = np.zeros(len(order) - 1, dtype=np.bool_)
         for values in by:
             changes |= values[order][1:] != values[order][:-1]
-        starts = np.concatenate(([0], np.flatnonzero(changes) + 1, [len(order)]))
-        if not len(order):
-            starts = np.zeros(1, dtype=np.int64)
-        counts = _count(starts, articles[order], days[order], contexts[order])
-        return order[starts[:-1]], *counts
+        return np.concatenate(([0], np.flatnonzero(changes) + 1, [len(order)]))
 
-    rows, docs, spans, unlike = judged(keys, sources)
+    def count(groups: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+        return count_contexts(groups, articles[order], days[order], contexts[order])
+
+    everything = order
+    groups = starts(keys, sources)
+    rows = order[groups[:-1]]
+    links = names_other_articles(
+        groups, articles[order], role[order] == _OF_TITLE, contexts[order]
+    ) & (sources[rows] != ANY_SOURCE)
+    found.append(np.stack((sources[rows] + HEADLINE, keys[rows]), axis=1)[links])
+
+    order = everything[role[everything] == _OF_LINE]
+    groups = starts(keys, sources)
+    rows = order[groups[:-1]]
+    docs, spans, unlike = count(groups)
     furniture = (unlike >= min_contexts) & (
         (spans >= min_days) | (words[rows] < short_words) | (unlike >= many_contexts)
     )
@@ -379,13 +346,29 @@ def recurring_lines(
     furniture &= sources[rows] != ANY_SOURCE
     found.append(np.stack((sources[rows], keys[rows]), axis=1)[furniture])
 
+    known = rows[sources[rows] != ANY_SOURCE]
+    _, place, in_sources = np.unique(keys[known], return_inverse=True, return_counts=True)
+    alone = np.zeros(len(rows), dtype=np.bool_)
+    alone[sources[rows] != ANY_SOURCE] = (in_sources == 1)[place]
+    at_edge = np.diff(np.concatenate(([0], np.cumsum(edge[order])))[groups])
+    proper = alone & (unlike >= min_contexts) & (at_edge >= edge_share * docs)
+    if len(np.unique(sources[sources != ANY_SOURCE])) >= min_sources:
+        found.append(np.stack((sources[rows] + PROPER, keys[rows]), axis=1)[proper])
+
     order = order[np.lexsort((articles[order], keys[order]))]
-    rows, docs, spans, unlike = judged(keys)
+    groups = starts(keys)
+    rows = order[groups[:-1]]
+    _, spans, unlike = count(groups)
     furniture = (unlike >= many_contexts) & (
         (spans >= min_days) | (words[rows] < short_words_anywhere)
     )
     anywhere = np.full(len(rows), ANY_SOURCE, dtype=np.uint64)
     found.append(np.stack((anywhere, keys[rows]), axis=1)[furniture])
+
+    named, times = np.unique(keys[role == _OF_AGENCY], return_counts=True)
+    named = named[times >= min_agency_articles]
+    agency = np.full(len(named), AGENCY, dtype=np.uint64)
+    found.append(np.stack((agency, named), axis=1))
     return recurring_table(np.concatenate(found))
 
 
@@ -413,15 +396,32 @@ def is_recurring(
     Returns:
       Shape (m,). Whether the table holds the pair.
     """
-    known_sources = column(recurring, "source_key")
-    known_keys = column(recurring, "line_key")
+    return _holds(
+        column(recurring, "source_key"), column(recurring, "line_key"), sources, keys
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _holds(
+    known_sources: npt.NDArray[np.uint64],
+    known_keys: npt.NDArray[np.uint64],
+    sources: npt.NDArray[np.uint64],
+    keys: npt.NDArray[np.uint64],
+) -> npt.NDArray[np.bool_]:
     found = np.zeros(len(keys), dtype=np.bool_)
-    for source in np.unique(sources):
-        start, end = np.searchsorted(known_sources, [source, source + np.uint64(1)])
-        if start == end:
-            continue
-        rows = np.flatnonzero(sources == source)
-        here = known_keys[start:end]
-        place = np.minimum(np.searchsorted(here, keys[rows]), len(here) - 1)
-        found[rows] = here[place] == keys[rows]
+    for row in range(len(keys)):
+        low, high = 0, len(known_keys)
+        while low < high:
+            middle = (low + high) // 2
+            if known_sources[middle] < sources[row] or (
+                known_sources[middle] == sources[row] and known_keys[middle] < keys[row]
+            ):
+                low = middle + 1
+            else:
+                high = middle
+        found[row] = (
+            low < len(known_keys)
+            and known_sources[low] == sources[row]
+            and known_keys[low] == keys[row]
+        )
     return found

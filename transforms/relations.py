@@ -6,12 +6,11 @@ the same. So sentences are aligned by meaning, and what counts is how many of th
 and whether the pairs run in the same order in both texts. Quotations are left out: every
 outlet quotes the minister in the same words.
 
-Embedding sentences costs a hundred times what a look at words does, so a pair is aligned
-only where enough of the shorter text's two-word sequences occur in the longer, or where
-the two articles' own vectors are close.
+Embedding sentences is dear, so a pair is first aligned by the sums of their token
+embeddings, which cost next to nothing, and looked at closely only where that says that
+the sentences may pair up in order.
 """
 
-import itertools
 import re
 from typing import NamedTuple
 
@@ -27,8 +26,6 @@ _QUOTATION = re.compile(
     r"“[^”\n]{1,2000}”|\"[^\"\n]{1,2000}\"|«[^»\n]{1,2000}»|„[^“\n]{1,2000}“|「[^」\n]{1,2000}」"
 )
 _WORD = re.compile(r"\w+")
-# Words of fewer letters carry grammar rather than content.
-_CONTENT_LETTERS = 4
 # Shorter sentences are subheads and attributions, alike in any two articles.
 _MIN_SENTENCE_WORDS = 6
 
@@ -62,27 +59,10 @@ def content_sentences(text: str) -> list[str]:
     ]
 
 
-def content_bigrams(text: str) -> frozenset[tuple[str, str]]:
-    """Give the two-word sequences of a text, quotations left out.
-
-    Only content words count, cut to their first six letters.
-    """
-    words = [
-        word[:6]
-        for word in _WORD.findall(without_quotations(text).lower())
-        if len(word) >= _CONTENT_LETTERS
-    ]
-    return frozenset(itertools.pairwise(words))
-
-
 class RewriteRule(NamedTuple):
     """What makes two reports of a story rewrites of one."""
 
-    # Sentences are aligned only where the shorter text's content bigrams are found in the
-    # longer to this share, or the two articles' vectors have this cosine, and only of
-    # articles published within so many hours.
-    min_bigrams: float = 0.1
-    min_article_cosine: float = 0.78
+    # Reports further apart are not compared.
     max_gap_hours: float = 48.0
     # Of two sentences that mean the same.
     min_cosine: float = 0.6
@@ -140,6 +120,15 @@ def align(
     difference = np.arange(pairs) - ranks
     order = 1 - 6 * float((difference**2).sum()) / (pairs * (pairs**2 - 1))
     return Alignment(pairs, share, order)
+
+
+def may_be_rewrite(glance: Alignment, rule: RewriteRule) -> bool:
+    """Tell from an alignment by token embeddings whether a closer one is worth its cost."""
+    return (
+        glance.pairs >= rule.min_pairs - 1
+        and glance.share >= rule.min_share - 0.05
+        and glance.order >= 0.3
+    )
 
 
 def is_wire_rewrite(alignment: Alignment, rule: RewriteRule) -> bool:

@@ -19,7 +19,7 @@ from schemas.batch import Collections, column, concatenate, split_by, with_colum
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from transforms.background import NO_BACKGROUND
-from transforms.embedding import embed
+from transforms.embedding import embed, token_vectors
 from transforms.membership import look_up
 from transforms.parquet import Part, write_part
 from transforms.relations import FollowUpRule, RewriteRule
@@ -72,6 +72,19 @@ def with_vectors(batch: pa.RecordBatch) -> pa.RecordBatch:
     return with_column(batch, "vector", lists)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Encoder:
+    """Embeds sentences by the model of the run."""
+
+    model: str
+
+    def glance(self, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
+        return token_vectors(sentences, model=self.model, max_tokens=_SENTENCE_TOKENS)
+
+    def read(self, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
+        return embed(sentences, model=self.model, max_tokens=_SENTENCE_TOKENS)
+
+
 class _WriteStories(beam.DoFn):
     """Makes the tables of a shard of whole stories and writes them."""
 
@@ -87,7 +100,7 @@ class _WriteStories(beam.DoFn):
             concatenate(given["copy_edges"], COPY_EVIDENCE),
             concatenate(given["story_edges"], STORY_EVIDENCE),
             run_id=self.settings.run_id,
-            embed=self._embed if self.settings.model else None,
+            encoder=_Encoder(self.settings.model) if self.settings.model else None,
             keywords=self._keywords,
             rewrite=self.settings.rewrite,
             follow_up=self.settings.follow_up,
@@ -101,9 +114,6 @@ class _WriteStories(beam.DoFn):
                 staging=self.settings.staging,
                 statistics=made.statistics if table == "articles" else None,
             )
-
-    def _embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return embed(texts, model=str(self.settings.model), max_tokens=_SENTENCE_TOKENS)
 
     def _keywords(self, texts: Sequence[str], languages: Sequence[str]) -> list[str]:
         backgrounds = shared_story_model(self.settings.model_folder).backgrounds

@@ -18,7 +18,13 @@ import pyarrow.compute as pc
 
 from schemas.batch import column
 from schemas.story import ARTICLES, CHANGES, INDEX, MEMBER, STORIES
-from transforms.canonical import CopyEdge, Embed, Resolved, StoryEdge, resolve_story
+from transforms.canonical import (
+    CopyEdge,
+    Resolved,
+    SentenceEncoder,
+    StoryEdge,
+    resolve_story,
+)
 from transforms.evidence import match_rows
 from transforms.relations import FollowUpRule, RewriteRule
 
@@ -75,7 +81,7 @@ def story_tables(
     story_edges: pa.RecordBatch,
     *,
     run_id: str,
-    embed: Embed | None,
+    encoder: SentenceEncoder | None,
     keywords: Keywords,
     rewrite: RewriteRule,
     follow_up: FollowUpRule,
@@ -88,7 +94,7 @@ def story_tables(
       copy_edges: COPY_EVIDENCE rows whose first article is in the shard, near misses too.
       story_edges: STORY_EVIDENCE rows, likewise.
       run_id: of this run.
-      embed: embeds sentences, where a model takes part.
+      encoder: embeds sentences, where a model takes part.
       keywords: names what a story is about.
       rewrite: what makes two reports rewrites of one.
       follow_up: what makes a report a follow-up.
@@ -116,7 +122,7 @@ def story_tables(
             articles.slice(start, end - start).select(_RESOLVED_COLUMNS).to_pylist(),
             [_copy_edge(edge, place, start) for edge in copies[story] if edge["relation"]],
             [_story_edge(edge, place, start) for edge in scored[story]],
-            embed=embed,
+            encoder=encoder,
             rewrite=rewrite,
             follow_up=follow_up,
         )

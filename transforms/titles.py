@@ -48,10 +48,11 @@ def title_stems(title: str | None) -> list[str]:
 
     Where a script has no spaces, pairs of characters stand for words.
 
-    >>> title_stems("Two Hurt in Riverside Bridge Collapse")
+    >>> title_stems("Two Hurt in Riverside's Bridge Collapse")
     ['hurt', 'river', 'bridg', 'colla']
     """
-    words = words_of(title or "")
+    # "Vannay's" is told by Vannay.
+    words = [word.split("'")[0] for word in words_of((title or "").replace("’", "'"))]
     stems = [word[:_STEM_LETTERS] for word in words if len(word) > 3 and word.isalpha()]
     unspaced = [word for word in words if len(word) == 1 and word > "\u0dff"]
     stems += [a + b for a, b in itertools.pairwise(unspaced)]

@@ -1,0 +1,248 @@
+"""Line contexts: what stands around a line of an article.
+
+To see whether a source repeats a line, or a report that holds it was published again, the
+rest of the article is looked at: its *context* is a sketch of all its other lines. Two
+articles whose sketches agree are one context, however often the report was published.
+
+The sketch keeps the smallest hashes of runs of eight words: a bottom-k sketch, A. Broder,
+"On the resemblance and containment of documents", 1997.
+"""
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from transforms.tokens import mix64
+
+SKETCH_SIZE = 24
+SHINGLE_WORDS = 8
+MAX_CONTEXTS = 6
+NO_DAY = np.iinfo(np.int32).min
+_NONE = np.uint32(0xFFFFFFFF)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+# A line with no more lines of the article before or after it is at an edge.
+_EDGE_LINES = 2
+# What more articles have for a title is the name of a column and links to none of them.
+_MOST_TITLED = 20
+
+
+@numba.njit(cache=True, nogil=True)
+def line_contexts(
+    offsets: npt.NDArray[np.int64],
+    keys: npt.NDArray[np.uint64],
+    words: npt.NDArray[np.uint64],
+    word_offsets: npt.NDArray[np.int64],
+    ruled: npt.NDArray[np.bool_],
+    titles: npt.NDArray[np.uint64],
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.bool_],
+    npt.NDArray[np.uint32],
+]:
+    """Give the context of every distinct line of every article, and of its title.
+
+    Args:
+      offsets: shape (n + 1,). Text i owns lines offsets[i] to offsets[i + 1], at least one.
+      keys: shape (m,). Key of each line, 0 for one without a word.
+      words: shape (w,). Hashes of the words of all lines.
+      word_offsets: shape (m + 1,).
+      ruled: shape (m,). Lines that are no part of the article.
+      titles: shape (n,). Key of each article's title, 0 for none.
+
+    Returns:
+      chosen: shape (k,). The line, its first occurrence; for a title the text's first.
+      of_title: shape (k,). The row is that of a title.
+      edge: shape (k,). The line stands at the beginning or end of the article.
+      contexts: shape (k, SKETCH_SIZE). Ascending, filled up with 2^32 - 1.
+    """
+    rows = len(keys) + len(titles)
+    chosen = np.empty(rows, dtype=np.int64)
+    of_title = np.zeros(rows, dtype=np.bool_)
+    edge = np.zeros(rows, dtype=np.bool_)
+    contexts = np.full((rows, SKETCH_SIZE), _NONE, dtype=np.uint32)
+    count = 0
+    for text in range(len(offsets) - 1):
+        start, end = offsets[text], offsets[text + 1]
+        shingles = 0
+        standing = 0
+        for line in range(start, end):
+            if not ruled[line]:
+                size = word_offsets[line + 1] - word_offsets[line]
+                shingles += max(0, size - SHINGLE_WORDS + 1)
+                standing += keys[line] != 0
+        hashes = np.empty(shingles, dtype=np.uint32)
+        owners = np.empty(shingles, dtype=np.uint64)
+        at = 0
+        for line in range(start, end):
+            if ruled[line]:
+                continue
+            for word in range(
+                word_offsets[line], word_offsets[line + 1] - SHINGLE_WORDS + 1
+            ):
+                value = np.uint64(0)
+                for step in range(SHINGLE_WORDS):
+                    value = mix64(value * _MULTIPLIER + words[word + step])
+                hashes[at] = min(np.uint32(value >> np.uint64(32)), _NONE - np.uint32(1))
+                owners[at] = keys[line]
+                at += 1
+        order = np.argsort(hashes, kind="mergesort")
+        # The smallest distinct hashes; of one in two lines the smaller key is the owner.
+        sketch = np.empty(SKETCH_SIZE, dtype=np.uint32)
+        owner = np.empty(SKETCH_SIZE, dtype=np.uint64)
+        size = 0
+        for place in order:
+            if size and sketch[size - 1] == hashes[place]:
+                owner[size - 1] = min(owner[size - 1], owners[place])
+                continue
+            if size == SKETCH_SIZE:
+                break
+            sketch[size] = hashes[place]
+            owner[size] = owners[place]
+            size += 1
+        seen = np.sort(keys[start:end])
+        done = np.zeros(end - start, dtype=np.bool_)
+        passed = 0
+        for line in range(start, end + 1):
+            of_title[count] = line == end
+            key = titles[text] if line == end else keys[line]
+            if key == 0 or (line < end and ruled[line]):
+                continue
+            if line < end:
+                passed += 1
+                place = np.searchsorted(seen, key)
+                if done[place]:
+                    continue
+                done[place] = True
+                edge[count] = min(passed - 1, standing - passed) <= _EDGE_LINES
+            filled = 0
+            for entry in range(size):
+                if owner[entry] != key:
+                    contexts[count, filled] = sketch[entry]
+                    filled += 1
+            chosen[count] = line if line < end else start
+            count += 1
+    return (
+        chosen[:count].copy(),
+        of_title[:count].copy(),
+        edge[:count].copy(),
+        contexts[:count].copy(),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_unlike(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> bool:
+    """Tell whether two contexts are those of two articles; an empty one never is."""
+    i = 0
+    common = 0
+    size_a = 0
+    while size_a < SKETCH_SIZE and a[size_a] != _NONE:
+        size_a += 1
+    size_b = 0
+    while size_b < SKETCH_SIZE and b[size_b] != _NONE:
+        while i < size_a and a[i] < b[size_b]:
+            i += 1
+        if i < size_a and a[i] == b[size_b]:
+            common += 1
+        size_b += 1
+    if size_a == 0 or size_b == 0:
+        return False
+    return common < max(1, min(3, (min(size_a, size_b) + 3) // 4))
+
+
+@numba.njit(cache=True, nogil=True)
+def count_contexts(
+    starts: npt.NDArray[np.int64],
+    articles: npt.NDArray[np.uint64],
+    days: npt.NDArray[np.int32],
+    contexts: npt.NDArray[np.uint32],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Count articles, days from first to last and unlike contexts of each group of rows.
+
+    Rows of a group are sorted by article; the span is -1 where fewer than two articles
+    have a date. No more than MAX_CONTEXTS contexts are counted.
+
+    Args:
+      starts: shape (g + 1,). Group i owns rows starts[i] to starts[i + 1].
+      articles: shape (k,). Article of each row.
+      days: shape (k,). Its day; NO_DAY for none.
+      contexts: shape (k, SKETCH_SIZE).
+
+    Returns:
+      docs, spans, unlike: int64, shape (g,) each.
+    """
+    groups = len(starts) - 1
+    docs = np.zeros(groups, dtype=np.int64)
+    spans = np.full(groups, -1, dtype=np.int64)
+    unlike = np.zeros(groups, dtype=np.int64)
+    stored = np.empty(MAX_CONTEXTS, dtype=np.int64)
+    for group in range(groups):
+        first = np.int64(0)
+        last = np.int64(0)
+        dated = 0
+        for row in range(starts[group], starts[group + 1]):
+            if row > starts[group] and articles[row] == articles[row - 1]:
+                continue
+            docs[group] += 1
+            if days[row] != NO_DAY:
+                day = np.int64(days[row])
+                first = min(first, day) if dated else day
+                last = max(last, day) if dated else day
+                dated += 1
+            # Nothing stands around the line: that tells no article from another.
+            if contexts[row, 0] == _NONE or unlike[group] == MAX_CONTEXTS:
+                continue
+            fresh = True
+            for place in range(unlike[group]):
+                if not _is_unlike(contexts[row], contexts[stored[place]]):
+                    fresh = False
+                    break
+            if fresh:
+                stored[unlike[group]] = row
+                unlike[group] += 1
+        if dated >= 2:
+            spans[group] = last - first
+    return docs, spans, unlike
+
+
+@numba.njit(cache=True, nogil=True)
+def names_other_articles(
+    starts: npt.NDArray[np.int64],
+    articles: npt.NDArray[np.uint64],
+    of_title: npt.NDArray[np.bool_],
+    contexts: npt.NDArray[np.uint32],
+) -> npt.NDArray[np.bool_]:
+    """Tell of each group of equal lines and titles whether the line links to an article.
+
+    That is so when it stands in an article of another title that is no version of any
+    article with that title.
+
+    Args:
+      starts: shape (g + 1,). Group i owns rows starts[i] to starts[i + 1].
+      articles: shape (k,). Article of each row.
+      of_title: shape (k,). The row is that of a title, not of a line.
+      contexts: shape (k, SKETCH_SIZE).
+    """
+    groups = len(starts) - 1
+    links = np.zeros(groups, dtype=np.bool_)
+    for group in range(groups):
+        rows = range(starts[group], starts[group + 1])
+        titled = 0
+        for row in rows:
+            titled += of_title[row]
+        if titled == 0 or titled > _MOST_TITLED:
+            continue
+        for row in rows:
+            if of_title[row]:
+                continue
+            apart = True
+            for other in rows:
+                if of_title[other] and apart:
+                    apart = articles[other] != articles[row] and _is_unlike(
+                        contexts[row], contexts[other]
+                    )
+            if apart:
+                links[group] = True
+                break
+    return links

@@ -13,6 +13,7 @@ from transforms.embedding import (
     embedding_text,
     load_model,
     model_folder,
+    token_vectors,
 )
 
 TEXTS = [
@@ -67,6 +68,16 @@ def test_a_vector_does_not_depend_on_its_neighbours_to_the_last_bit():
     for i in (0, 1, 31, 62):
         (alone,) = embed([TEXTS[i]], model=DEFAULT_MODEL, max_tokens=64)
         np.testing.assert_array_equal(alone, together[i])
+
+
+@pytest.mark.model
+def test_token_vectors_need_no_order_and_no_text():
+    one, other, none = token_vectors(
+        ["the dam broke", "broke the dam", ""], model=DEFAULT_MODEL, max_tokens=64
+    )
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    assert not none.any()
+    assert token_vectors([], model=DEFAULT_MODEL, max_tokens=64).shape == (0, 384)
 
 
 @pytest.mark.model

@@ -255,7 +255,7 @@ def test_an_earlier_run_is_replaced_only_when_told(output, tmp_path):
     assert read_table(folder, "articles").num_rows == 1
 
 
-def test_a_field_of_another_name_is_found(tmp_path):
+def test_a_field_of_another_name_is_found_and_nobody_is_warned(tmp_path, caplog):
     source = tmp_path / "in.jsonl"
     source.write_text(
         '{"key": "a", "headline": "Dam breaks", "body": "It broke at noon."}\n'
@@ -264,6 +264,7 @@ def test_a_field_of_another_name_is_found(tmp_path):
     batch.run([str(source)], str(tmp_path / "out"), WITHOUT_MODEL, fields=fields)
     (row,) = read_table(str(tmp_path / "out"), "articles").to_pylist()
     assert (row["article_id"], row["title"]) == ("a", "Dam breaks")
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_input_without_a_single_article_gives_empty_tables(tmp_path):

@@ -13,7 +13,8 @@ and is nobody's copy.
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -22,6 +23,7 @@ import pyarrow as pa
 
 from schemas.article import CLEANED, REMOVED
 from schemas.batch import (
+    Collections,
     column,
     concatenate,
     list_array,
@@ -323,6 +325,13 @@ class LearnRecurringLines(beam.PTransform):
         )
 
 
+# Beam looks the coder of a tagged output up by this.
+Tagged: TypeAlias = (
+    beam.pvalue.TaggedOutput[Literal["cleaned"], pa.RecordBatch]
+    | beam.pvalue.TaggedOutput[Literal["removed"], pa.RecordBatch]
+)
+
+
 @dataclasses.dataclass(eq=False)
 class StripBoilerplate(beam.PTransform):
     """Strip furniture off articles.
@@ -340,9 +349,7 @@ class StripBoilerplate(beam.PTransform):
     thin_words: int = 25
     alien_words: int = 300
 
-    def expand(
-        self, inputs: Mapping[str, beam.PCollection[pa.RecordBatch]]
-    ) -> dict[str, beam.PCollection[pa.RecordBatch]]:
+    def expand(self, inputs: Collections) -> Collections:
         """Strip every article by the rules and by what recurs."""
         outputs = inputs["articles"] | "Strip" >> beam.FlatMap(
             self._strip, recurring=beam.pvalue.AsList(inputs["recurring"])
@@ -351,7 +358,7 @@ class StripBoilerplate(beam.PTransform):
 
     def _strip(
         self, batch: pa.RecordBatch, recurring: list[pa.RecordBatch]
-    ) -> Iterator[beam.pvalue.TaggedOutput]:
+    ) -> Iterator[Tagged]:
         table = recurring[0] if len(recurring) == 1 else _joined(recurring)
         cleaned, removed = strip_batch(
             batch,

@@ -192,12 +192,14 @@ def token_vectors(
     Returns:
       Array of shape (n, d), rows of length 1, or 0 for a text without tokens.
     """
+    table = _token_table(model)
+    if not texts:
+        return np.zeros((0, table.shape[1]), np.float32)
     encoder = load_model(model)
     with _ENCODING:
         tokens = encoder.tokenizer(
             list(texts), add_special_tokens=False, truncation=True, max_length=max_tokens
         )["input_ids"]
-    table = _token_table(model)
     vectors = np.zeros((len(texts), table.shape[1]), np.float32)
     for row, ids in enumerate(tokens):
         if ids:

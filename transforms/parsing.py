@@ -32,6 +32,7 @@ import xxhash
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from schemas.article import ARTICLE, REJECT
+from schemas.batch import Collections
 from transforms.dates import is_plausible, published_time
 
 # A page above this takes the extractor minutes; none that is an article is so long.
@@ -388,8 +389,7 @@ class ParseArticles(beam.PTransform):
 
     latest: datetime.datetime
 
-    # Gives a dict; Beam warns of any annotation but Any and PCollection.
-    def expand(self, raw: beam.PCollection[pa.RecordBatch]) -> Any:
+    def expand(self, raw: beam.PCollection[pa.RecordBatch]) -> Collections:
         """Parse batch by batch."""
         outputs = raw | "Parse" >> beam.ParDo(self._parse).with_outputs(
             "articles", "rejects"

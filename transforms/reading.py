@@ -13,7 +13,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import apache_beam as beam
 import pyarrow as pa
@@ -22,6 +22,7 @@ from apache_beam.io.filesystems import FileSystems
 from google.api_core.exceptions import ClientError
 
 from schemas.article import RAW, REJECT
+from schemas.batch import Collections
 from transforms.decoding import file_chunks, utf8_chunks
 from transforms.formats import (
     FIELDS,
@@ -305,8 +306,7 @@ class ReadArticles(beam.PTransform):
         super().__init__()
         checked_fields(self.fields)
 
-    # Gives a dict; Beam warns of any annotation but Any and PCollection.
-    def expand(self, pbegin: beam.pvalue.PBegin) -> Any:
+    def expand(self, pbegin: beam.pvalue.PBegin) -> Collections:
         """Group the files, spread the groups over the workers, read them."""
         groups = file_groups(
             file_sizes(self.files), group_bytes=BATCH_BYTES, group_files=self.batch_size

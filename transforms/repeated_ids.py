@@ -18,7 +18,7 @@ import dataclasses
 import datetime
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -27,7 +27,7 @@ import pyarrow as pa
 import xxhash
 
 from schemas.article import ARTICLE, REJECT
-from schemas.batch import column, concatenate, split_by
+from schemas.batch import Collections, column, concatenate, split_by
 
 SHARDS = 16
 NO_TIME = np.iinfo(np.int64).max
@@ -223,8 +223,7 @@ Tagged: TypeAlias = (
 class SettleRepeatedIds(beam.PTransform):
     """Give every article an id of its own: `articles` (ARTICLE), `rejects` (REJECT)."""
 
-    # Gives a dict; Beam warns of any annotation but Any and PCollection.
-    def expand(self, articles: beam.PCollection[pa.RecordBatch]) -> Any:
+    def expand(self, articles: beam.PCollection[pa.RecordBatch]) -> Collections:
         """Group the packed ids, give what is settled back to the articles."""
         settled = (
             articles

@@ -29,7 +29,7 @@ from transforms.term_vectors import document_shares, inverse_document_frequencie
 from transforms.terms import keywords
 
 # Tokens of a sentence that are embedded when two reports are aligned.
-_SENTENCE_TOKENS = 64
+_SENTENCE_TOKENS = 48
 
 # What is shuffled: the article, its fingerprint for the index, and where it belongs.
 STORY_ARTICLE = pa.schema(

@@ -1,7 +1,7 @@
 # Two commands for a newcomer, and what they stand on.
 .PHONY: demo test lint types check lock clean
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out

@@ -19,7 +19,7 @@ from pipeline.config import Config
 from pipeline.progress import CountArticles
 from schemas.article import REJECT
 from schemas.batch import Collections, column, with_column
-from schemas.fingerprint import FINGERPRINT
+from schemas.fingerprint import FINGERPRINT, NUM_PERM
 from schemas.match import MATCH
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, STORIES
 from transforms.boilerplate import LearnRecurringLines, RuleLines, StripBoilerplate
@@ -28,6 +28,7 @@ from transforms.copies import FindCopies
 from transforms.embedding import EmbedRepresentatives
 from transforms.fingerprint import FingerprintArticles
 from transforms.membership import look_up, membership
+from transforms.minhash import signature_metadata
 from transforms.parquet import Commit, Part, WriteTable
 from transforms.parsing import ParseArticles
 from transforms.relations import FollowUpRule, RewriteRule
@@ -74,6 +75,7 @@ class Deduplicate(beam.PTransform):
     def expand(self, read: Collections) -> beam.PCollection[Any]:
         """Wire the stages."""
         config = self.config
+        index_schema = index_schema_of(config)
         parsed = read["raw"] | "Parse" >> ParseArticles(latest=self.latest)
         settled = parsed["articles"] | "Settle repeated ids" >> SettleRepeatedIds()
         articles = settled["articles"] | "Rule lines" >> RuleLines()
@@ -145,6 +147,7 @@ class Deduplicate(beam.PTransform):
             staging=self.staging,
             run_id=self.run_id,
             model=config.embedding_model if config.uses_model else None,
+            index_schema=index_schema,
             model_folder=config.story_model_folder,
             rewrite=RewriteRule(
                 min_cosine=config.rewrite_cosine,
@@ -170,8 +173,19 @@ class Deduplicate(beam.PTransform):
         )
         parts = (resolved, rejects, boilerplate) | "All parts" >> beam.Flatten()
         return {"parts": parts, "rows_read": read["rows_read"]} | "Commit" >> Commit(
-            self.output, self.staging, TABLES, self.settings
+            self.output, self.staging, {**TABLES, "index": index_schema}, self.settings
         )
+
+
+def index_schema_of(config: Config) -> pa.Schema:
+    """Give INDEX, its metadata saying how the fingerprints of a run were made."""
+    made = signature_metadata(
+        num_perm=NUM_PERM, seed=config.seed, shingle_size=config.shingle_size
+    )
+    model = config.embedding_model if config.uses_model else "none"
+    made[b"embedding.model"] = model.encode()
+    made[b"embedding.tokens"] = b"%d" % config.embedding_tokens
+    return INDEX.with_metadata({**INDEX.metadata, **made})
 
 
 def mark_representatives(batch: pa.RecordBatch, copied: pa.RecordBatch) -> pa.RecordBatch:

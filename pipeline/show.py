@@ -52,7 +52,7 @@ def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> N
     table = _table("", "")
     table.show_header = False
     table.columns[1].justify = "right"
-    for label, value in (
+    counts = [
         ("articles", f"{statistics['articles']:,}"),
         ("rejects", f"{rejects:,}"),
         ("copy groups", f"{statistics['copy_groups']:,}"),
@@ -60,8 +60,10 @@ def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> N
         ("stories of several articles", f"{statistics['stories_of_several']:,}"),
         ("largest story", f"{statistics['largest_story']:,} articles"),
         ("words of furniture removed", f"{statistics['removed_words']:,}"),
-        ("seconds", f"{seconds:,.1f}"),
-    ):
+    ]
+    if statistics["dropped_dates"]:
+        counts.append(("dates dropped", f"{statistics['dropped_dates']:,}"))
+    for label, value in (*counts, ("seconds", f"{seconds:,.1f}")):
         table.add_row(label, value)
     console = _console()
     console.print(table)

@@ -110,7 +110,7 @@ class _WriteStories(beam.DoFn):
                 table,
                 number,
                 [rows],
-                rows.schema,
+                self.settings.index_schema if table == "index" else rows.schema,
                 staging=self.settings.staging,
                 statistics=made.statistics if table == "articles" else None,
             )
@@ -149,6 +149,7 @@ class ResolveStories(beam.PTransform):
       model: sentence-transformers model that aligns sentences; none without embeddings.
       rewrite: what makes two reports rewrites of one.
       follow_up: what makes a report a follow-up.
+      index_schema: INDEX, its metadata saying how fingerprints were made.
       model_folder: of the story model, whose term statistics name a story's keywords.
       articles_per_shard: articles of a file, about.
       keyword_count: keywords of a story, at most.
@@ -159,6 +160,7 @@ class ResolveStories(beam.PTransform):
     model: str | None
     rewrite: RewriteRule
     follow_up: FollowUpRule
+    index_schema: pa.Schema
     model_folder: str = DATA
     articles_per_shard: int = 20_000
     keyword_count: int = 8

@@ -179,6 +179,10 @@ def story_tables(
             "removed_words": int(pc.sum(rows.column("removed_word_count")).as_py() or 0),
             "thin_articles": int(pc.sum(rows.column("thin")).as_py() or 0),
             "undated_articles": rows.column("published_at").null_count,
+            "dropped_dates": sum(
+                note in ("implausible_date", "unreadable_date")
+                for note in rows.column("notes").flatten().to_pylist()
+            ),
         },
     )
 

@@ -17,7 +17,7 @@ from transforms.parquet import MANIFEST, read_manifest, table_files
 
 LARGEST = "largest"
 _EVIDENCE_ROWS = 12
-_PIPED_WIDTH = 160
+_PIPED_WIDTH = 140
 _PASSAGE_CHARACTERS = 300
 
 

@@ -41,6 +41,8 @@ FINGERPRINT = pa.schema(
         pa.field("name_counts", pa.list_(pa.uint16()), nullable=False),
         pa.field("lead_names", pa.list_(pa.uint64()), nullable=False),
         pa.field("lead_name_counts", pa.list_(pa.uint16()), nullable=False),
+        # Numbers of the text, ascending, distinct.
+        pa.field("numbers", pa.list_(pa.uint64()), nullable=False),
         # Days since 1970 that the text places its event on; ascending, distinct.
         pa.field("event_days", pa.list_(pa.int32()), nullable=False),
         # Ages of people in years; ascending, distinct.

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import batch
+from pipeline.agreement import bcubed
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES
 from pipeline.show import read_table
@@ -123,6 +124,23 @@ def test_five_rewrites_of_one_wire_report_are_one_story(by_gold_id):
 def story_of(article_id):
     (line,) = [line for line in gold() if line["id"] == article_id]
     return line["story"]
+
+
+def test_stories_agree_with_the_gold_answer(by_gold_id):
+    told = [line for line in kept(gold()) if line["story"]]
+    found = bcubed(
+        [line["story"] for line in told],
+        [by_gold_id[line["id"]]["story_id"] for line in told],
+    )
+    assert found.precision > 0.9
+    assert found.recall > 0.85
+
+
+def test_notices_of_one_template_are_neither_copies_nor_one_story(by_gold_id):
+    families = [("hl-31866", "hl-31941"), ("co-2026-05-12-bills", "co-2026-05-19-bills")]
+    families += [("mc-2181", "mc-2204", "mc-2243", "cb-9060"), ("cb-9135", "kzsf-0513-w")]
+    for family in families:
+        assert len({by_gold_id[name]["story_id"] for name in family}) == len(family)
 
 
 def test_every_article_is_in_the_story_that_lists_it(output):

@@ -53,6 +53,7 @@ def fingerprints(articles, language="en"):
                 "name_counts": counts,
                 "lead_names": terms[:2],
                 "lead_name_counts": counts[:2],
+                "numbers": [],
                 "event_days": [],
                 "ages": [],
                 "lead_ages": [],

@@ -76,6 +76,7 @@ def fingerprints(*articles):
                 "name_counts": [1] * len(names),
                 "lead_names": names[:3],
                 "lead_name_counts": [1] * len(names[:3]),
+                "numbers": [],
                 "event_days": sorted(given_.get("event_days", [])),
                 "ages": sorted(given_.get("ages", [])),
                 "lead_ages": sorted(given_.get("ages", [])),
@@ -179,6 +180,7 @@ def test_features_are_finite_and_do_not_depend_on_the_order_of_a_pair(seed):
         {
             "terms": set(random.integers(1, 60, random.integers(0, 20)).tolist()),
             "day": int(random.integers(17000, 17020)) if random.random() < 0.7 else None,
+            "numbers": [],
             "event_days": set(random.integers(16990, 17010, 2).tolist()),
             "ages": set(random.integers(1, 20, random.integers(0, 3)).tolist()),
             "word_count": int(random.integers(1, 600)),

@@ -24,6 +24,7 @@ from transforms.fact_words import read_facts
 from transforms.facts import article_days, event_days
 from transforms.marks import mark_tokens
 from transforms.minhash import SEED, SHINGLE_SIZE, minhash_signatures
+from transforms.numbers import number_hashes
 from transforms.terms import LEAD_SENTENCES, MAX_WORDS, article_terms
 from transforms.tokens import Tokens, shingle_hashes, text_keys, tokenize
 from transforms.winnowing import PASSAGE_WORDS, WINDOW, passage_keys
@@ -101,6 +102,7 @@ def fingerprint_articles(
         "name_counts": list_array(terms.names.counts, terms.names.offsets),
         "lead_names": list_array(terms.lead_names.terms, terms.lead_names.offsets),
         "lead_name_counts": list_array(terms.lead_names.counts, terms.lead_names.offsets),
+        "numbers": list_array(*number_hashes(marked_texts)),
         "event_days": list_array(*event_days(text_facts, days)),
         "ages": list_array(*ages),
         "lead_ages": list_array(*lead_ages),

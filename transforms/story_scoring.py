@@ -48,6 +48,7 @@ from transforms.pair_features import (
     pair_features,
 )
 from transforms.rarity import RaritySettings, WeighedArticles, weigh_articles
+from transforms.templates import TemplateRule, are_one_template
 
 # The model that is shipped.
 DATA = str(pathlib.Path(__file__).parent / "data")
@@ -276,7 +277,7 @@ def score_block(
     Args:
       fingerprints: FINGERPRINT rows in any order, and `vector` where embedded.
       model: see there.
-      min_score: pairs that score less are left out.
+      min_score: pairs that score less are left out, and so are two notices of one template.
 
     Returns:
       STORY_EDGE rows, ascending.
@@ -285,6 +286,7 @@ def score_block(
     fingerprints = fingerprints.take(pa.array(order))
     scored, _ = score_articles(fingerprints, model)
     kept = scored.second >= min_score
+    kept &= ~are_one_template(fingerprints, scored.pairs, TemplateRule())
     pairs = scored.pairs[kept]
     keys = column(fingerprints, "article_key")
     cosines = scored.features[kept, -1]

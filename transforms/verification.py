@@ -68,6 +68,7 @@ class CopyThresholds:
     Attributes:
       min_containment: of the shorter text in the longer, for a copy of any kind.
       near_jaccard: overlap from which a copy is a near copy, not a partial reprint.
+      near_ratio: the same of lengths, the shorter text's over the longer's.
       exact_jaccard: overlap of five-word runs from which two texts are the same.
       edited_alignment: share of the shorter text's words that the other has, in one order,
         from which the two are near copies for all that too few runs are whole: one word in
@@ -93,6 +94,7 @@ class CopyThresholds:
     min_containment: float = 0.70
     partial_containment: float = 0.73
     near_jaccard: float = 0.35
+    near_ratio: float = 0.60
     exact_jaccard: float = 0.98
     edited_alignment: float = 0.85
     edited_ratio: float = 0.70
@@ -276,7 +278,10 @@ def _compare(
                 rule = f"words in one order {reader.aligned_share(a, b):.2f} >= "
                 rule += f"{limits.edited_alignment:.2f}, jaccard {jaccard[k]:.2f}"
             elif jaccard[k] >= limits.near_jaccard and not part_of_own[k]:
-                relation, rule = "near_copy", f"{overlap} >= {limits.near_jaccard:.2f}"
+                # A text so much shorter is a part of the other, however much they share.
+                whole = ratio[k] >= limits.near_ratio
+                relation = "near_copy" if whole else "partial_reprint"
+                rule = f"{overlap} >= {limits.near_jaccard:.2f}, length {ratio[k]:.2f}"
             elif containment[k] < limits.partial_containment:
                 rule = f"{overlap} < {limits.near_jaccard:.2f}"
             elif shared[k] >= limits.min_shared_runs:

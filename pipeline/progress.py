@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 _SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_LINES = 30.0
 
 
 @dataclasses.dataclass
@@ -135,16 +136,24 @@ def _draw_bars(finished: threading.Event) -> None:
 
 
 def _write_lines(finished: threading.Event) -> None:
-    """Write a line when a stage has begun and one when another has begun after it."""
+    """Write a line when the next stage has begun, and now and then during a long one."""
     written: set[str] = set()
+    spoken = time.monotonic()
     while True:
         ended = finished.wait(_SECONDS_BETWEEN_LOOKS)
-        tallies = _stages()
-        done = tallies if ended else tallies[:-1]
-        for stage, tally in done:
+        stages = _stages()
+        for stage, tally in stages if ended else stages[:-1]:
             if stage not in written:
                 written.add(stage)
-                line = f"{stage}: {tally.articles:,} articles, {tally.rate:,.0f}/s"
-                print(line, file=sys.stderr, flush=True)
+                spoken = time.monotonic()
+                _write_line(stage, tally)
         if ended:
             return
+        if stages and time.monotonic() - spoken > _SECONDS_BETWEEN_LINES:
+            spoken = time.monotonic()
+            _write_line(f"{stages[-1][0]}, so far", stages[-1][1])
+
+
+def _write_line(stage: str, tally: _Tally) -> None:
+    line = f"{stage}: {tally.articles:,} articles, {tally.rate:,.0f}/s"
+    print(line, file=sys.stderr, flush=True)

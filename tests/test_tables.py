@@ -1,0 +1,210 @@
+"""Story by story, texts and evidence together: the rows an analyst reads."""
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.article import CLEANED
+from schemas.batch import column, with_column
+from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
+from transforms.evidence import match_rows
+from transforms.fingerprint import FingerprintArticles
+from transforms.relations import FollowUpRule, RewriteRule
+from transforms.resolving import STORY_ARTICLE, shard_count, story_shards, with_vectors
+from transforms.tables import in_story_order, story_tables
+
+TEXT = (
+    "The old grain mill on the Tarn burnt down on Monday night and nobody was hurt while "
+    "firemen from three towns fought the flames until dawn and the owner looked on."
+)
+
+
+def row(name, story, group=None, hours=0.0, text=TEXT):
+    published = None
+    if hours is not None:
+        published = datetime.datetime(2026, 5, 4, tzinfo=datetime.UTC)
+        published += datetime.timedelta(hours=hours)
+    key = ord(name)
+    return {
+        "article_key": key,
+        "article_id": name,
+        "url": None,
+        "source": f"{name}.example",
+        "published_at": published,
+        "title": f"Title {name}",
+        "text": text,
+        "language": "en",
+        "content_key": key,
+        "file": "made.jsonl",
+        "position": key,
+        "notes": [],
+        "credited_source": None,
+        "word_count": len(text.split()),
+        "removed_word_count": 3,
+        "thin": False,
+        "alien": False,
+        "story_key": story,
+        "group_key": group or key,
+    }
+
+
+def shard(*rows):
+    places = [(value.pop("story_key"), value.pop("group_key")) for value in map(dict, rows)]
+    cleaned = pa.RecordBatch.from_pylist(
+        [{name: value[name] for name in CLEANED.names} for value in rows], schema=CLEANED
+    )
+    batch = with_vectors(FingerprintArticles()._fingerprint(cleaned))
+    for name, at in (("story_key", 0), ("group_key", 1)):
+        keys = np.array([place[at] for place in places], np.uint64)
+        batch = with_column(batch, name, keys)
+    return batch.select(STORY_ARTICLE.names).cast(STORY_ARTICLE)
+
+
+def copy_evidence(*pairs):
+    rows = [
+        {
+            "article_key": ord(a),
+            "matched_key": ord(b),
+            "relation": relation,
+            "rule": "made up",
+            "jaccard": 1.0,
+            "containment": 1.0,
+            "article_id": a,
+            "matched_article_id": b,
+            "gap_days": 0.5,
+        }
+        for a, b, relation in pairs
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema=COPY_EVIDENCE)
+
+
+def story_evidence(*pairs):
+    rows = [
+        {
+            "article_key": ord(a),
+            "matched_key": ord(b),
+            "story_score": score,
+            "cosine": None,
+            "article_id": a,
+            "matched_article_id": b,
+            "gap_days": None,
+        }
+        for a, b, score in pairs
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema=STORY_EVIDENCE)
+
+
+def tables(articles, copies=(), scored=()):
+    return story_tables(
+        articles,
+        copy_evidence(*copies),
+        story_evidence(*scored),
+        run_id="one",
+        encoder=None,
+        keywords=lambda texts, languages: [languages[0]],
+        rewrite=RewriteRule(),
+        follow_up=FollowUpRule(),
+    )
+
+
+def test_stories_stand_in_the_order_of_their_first_articles_and_articles_in_time():
+    batch = shard(row("a", 1, hours=5), row("b", 2, hours=3), row("c", 1, hours=1))
+    assert in_story_order(batch).column("article_id").to_pylist() == ["c", "a", "b"]
+
+
+def test_articles_without_a_date_come_last_and_by_id():
+    batch = shard(row("b", 1, hours=None), row("a", 2, hours=None), row("c", 1))
+    assert in_story_order(batch).column("article_id").to_pylist() == ["c", "b", "a"]
+
+
+def test_a_story_and_its_copies_become_rows_of_every_table():
+    made = tables(
+        shard(row("a", 1, group=97), row("b", 1, group=97, hours=2), row("c", 1, hours=3)),
+        [("b", "a", "exact_copy")],
+        [("a", "c", 0.9)],
+    )
+    articles = made.rows["articles"].to_pylist()
+    assert [r["relation"] for r in articles] == ["canonical", "exact_copy", "same_story"]
+    assert [r["duplicate_group_id"] for r in articles] == ["a", "a", "c"]
+    assert {r["story_id"] for r in articles} == {"a"}
+    (story,) = made.rows["stories"].to_pylist()
+    assert story["article_count"] == story["source_count"] == 3
+    assert story["independent_count"] == 2
+    assert story["keywords"] == ["en"]
+    assert [m["article_id"] for m in story["members"]] == ["a", "b", "c"]
+    assert made.rows["index"].column("story_id").to_pylist() == ["a"] * 3
+    assert made.rows["changes"].column("change").to_pylist() == ["story_assigned"] * 3
+    assert made.statistics["copy_groups"] == 1
+    assert made.statistics["largest_story"] == 3
+    assert made.statistics["removed_words"] == 9
+
+
+def test_a_copy_shows_the_passage_it_shares_and_a_near_miss_shows_none():
+    made = tables(
+        shard(row("a", 1, group=97), row("b", 1, group=97), row("c", 3)),
+        [("b", "a", "exact_copy"), ("c", "a", None)],
+        [("a", "c", 0.2)],
+    )
+    copy, near, stranger = sorted(
+        made.rows["matches"].to_pylist(),
+        key=lambda match: (match["question"], match["rule"]),
+    )[:3]
+    by_pair = {
+        (m["question"], m["article_id"], m["matched_article_id"]): m
+        for m in (copy, near, stranger)
+    }
+    (passage,) = by_pair["copy", "b", "a"]["passages"]
+    assert (passage["start"], passage["end"]) == (0, len(TEXT) - 1)
+    assert by_pair["copy", "b", "a"]["accepted"]
+    assert by_pair["copy", "c", "a"]["passages"] == []
+    assert not by_pair["copy", "c", "a"]["accepted"]
+    assert by_pair["story", "a", "c"]["rule"] == "other story, story score 0.20"
+    assert by_pair["story", "a", "c"]["relation"] is None
+
+
+def test_a_shard_without_articles_gives_empty_tables():
+    made = tables(shard())
+    assert {name: rows.num_rows for name, rows in made.rows.items()} == dict.fromkeys(
+        ("articles", "stories", "matches", "changes", "index"), 0
+    )
+
+
+def test_a_pair_whose_other_article_is_elsewhere_is_a_near_miss():
+    batch = shard(row("a", 1))
+    found = match_rows(
+        batch,
+        copy_evidence(),
+        story_evidence(("a", "z", 0.4)),
+        {97: 0},
+        np.array([0]),
+        "one",
+    )
+    (match,) = found.to_pylist()
+    assert not match["accepted"]
+    assert match["matched_article_id"] == "z"
+
+
+def test_a_long_first_line_is_cut_at_a_word_for_a_title():
+    body = "word " * 60
+    article = row("a", 1, text=body.strip()) | {"title": None}
+    (story,) = tables(shard(article)).rows["stories"].to_pylist()
+    assert story["title"].endswith("word…")
+    assert len(story["title"]) <= 121
+
+
+@pytest.mark.parametrize(("articles", "shards"), [(0, 1), (20_000, 1), (20_001, 2)])
+def test_there_is_always_a_shard_and_no_more_than_needed(articles, shards):
+    assert shard_count(articles, 20_000) == shards
+    assert set(story_shards(np.arange(9, dtype=np.uint64), shards)) <= set(range(shards))
+
+
+def test_an_article_that_was_not_embedded_has_no_vector():
+    batch = pa.RecordBatch.from_pydict({"article_key": [1, 2]})
+    matrix = np.array([[0.6, 0.8], [0, 0]], np.float16)
+    found = with_vectors(with_column(batch, "vector", matrix)).column("vector").to_pylist()
+    assert found[1] is None
+    assert found[0] == pytest.approx([0.6, 0.8], abs=1e-3)
+    assert with_vectors(batch).column("vector").null_count == 2
+    assert column(batch, "article_key").tolist() == [1, 2]

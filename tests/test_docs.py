@@ -5,9 +5,10 @@ import re
 import shlex
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from pipeline.cli import newsdedup
+from pipeline.cli import main, newsdedup
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,6 +41,27 @@ def test_a_documented_command_exists_with_its_flags(line):
     flags |= {name for parameter in command.params for name in parameter.secondary_opts}
     used = {word.split("=")[0] for word in words[2:] if word.startswith("--")}
     assert used <= flags
+
+
+@pytest.mark.model
+def test_the_session_and_the_query_in_the_readme_give_what_it_shows(
+    tmp_path, monkeypatch, capsys
+):
+    """With the real model. Scores may differ between processors; counts of rows may not."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    for line in re.findall(r"^\$ newsdedup (.*)$", text, re.MULTILINE):
+        assert main(shlex.split(line)) == 0
+    shown = capsys.readouterr().out
+    for count in ("articles", "rejects", "copy groups"):
+        (in_readme,) = re.findall(rf"^ {count} +(\d+)$", text, re.MULTILINE)
+        assert re.search(rf"^ {count} +{in_readme} *$", shown, re.MULTILINE)
+    assert "wire rewrite" in shown
+    (query,) = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    titles = [row[0] for row in duckdb.sql(query).fetchall()]
+    assert len(titles) == 5
+    assert titles[0] in text
 
 
 def test_every_command_is_documented():

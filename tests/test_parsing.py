@@ -414,3 +414,8 @@ def test_transform_agrees_with_function(
     outputs = apply(ParseArticles(latest=LATEST), [batch])
     articles, rejects = parse_articles(batch, latest=LATEST)
     assert outputs == {"articles": [articles], "rejects": [rejects]}
+
+
+def test_character_references_in_plain_text_are_resolved():
+    assert clean_text("Mr. G&#39;s Club &amp; Grill") == "Mr. G's Club & Grill"
+    assert clean_text("AT&T; fish & chips") == "AT&T; fish & chips"

@@ -19,6 +19,7 @@ and noted, since the time gap decides much of what is one story.
 import dataclasses
 import datetime
 import functools
+import html
 import re
 import unicodedata
 import urllib.parse
@@ -151,9 +152,13 @@ def parsed_article(row: dict[str, Any], latest: datetime.datetime) -> dict[str, 
 def clean_text(text: str | None) -> str:
     """Give a text with one kind of line end, composed (NFC), without NUL.
 
+    Scrapers leave character references in plain text ("Mr. G&#39;s"): they are resolved.
     Nothing but white space gives "".
     """
-    text = (text or "").replace("\0", "")
+    text = text or ""
+    if "&" in text and ";" in text:
+        text = html.unescape(text)
+    text = text.replace("\0", "")
     if not text or text.isspace():
         return ""
     for end in LINE_ENDS:

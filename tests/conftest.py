@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import hypothesis
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+# The first call of a compiled kernel compiles it, and the same examples every time make a
+# failure everybody's failure.
+hypothesis.settings.register_profile("newsdedup", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("newsdedup")
 
 Outputs = list[Any] | dict[str, list[Any]]
 

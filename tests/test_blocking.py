@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.blocking import (
@@ -21,7 +21,6 @@ from transforms.blocking import (
 from transforms.term_vectors import SparseVectors, sparse_vectors
 
 # The compiled functions are built at their first call.
-slow = settings(deadline=None)
 
 
 def random_vectors(articles, seed, vocabulary=40, terms=8):
@@ -62,7 +61,6 @@ def batch_of(rows):
     )
 
 
-@slow
 @given(st.integers(5, 40), st.integers(0, 1000), st.integers(1, 4))
 def test_nearest_by_terms_are_those_of_the_dense_product(articles, seed, count):
     vectors = random_vectors(articles, seed)

@@ -144,7 +144,11 @@ def test_an_interrupted_run_leaves_no_tables(stage, tmp_path):
     out = tmp_path / "out"
     command = f"-m pipeline run --input {source} --output {out} --embedding none"
     process = subprocess.Popen(
-        [sys.executable, *command.split()], stderr=subprocess.PIPE, text=True
+        [sys.executable, *command.split()],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background, interrupts are ignored from birth.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     # A stage is told once the next has begun.
     while not process.stderr.readline().startswith(stage):

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
@@ -54,7 +54,6 @@ def partition(labels):
 
 
 # The compiled function is built at its first call.
-@settings(deadline=None)
 @given(st.integers(2, 25), st.integers(0, 2**32 - 1), st.floats(0.2, 0.9))
 def test_groups_are_those_of_dense_average_linkage(articles, seed, threshold):
     random = np.random.default_rng(seed)
@@ -119,7 +118,6 @@ def test_a_pair_that_was_scored_twice_keeps_its_higher_score():
     assert joined.to_pylist() == edges_of([(1, 2, 0.5), (3, 4, 0.75)]).to_pylist()
 
 
-@settings(deadline=None)
 @given(st.permutations(range(4)), st.permutations(range(6)))
 def test_order_of_rows_makes_no_difference(node_order, edge_order):
     nodes = [(1, 30), (2, 10), (3, None), (4, 20)]

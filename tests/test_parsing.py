@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.article import ARTICLE, RAW, REJECT
@@ -228,7 +228,6 @@ def test_what_is_no_whole_date_gives_none(written: str) -> None:
     assert published_time(written) is None
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30) | st.from_regex(r"[0-9TZ:. +-]{1,30}", fullmatch=True))
 def test_any_text_is_read_or_refused(written: str) -> None:
     time = published_time(written)

@@ -3,7 +3,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.fingerprint import FINGERPRINT, NUM_PERM
@@ -124,7 +124,6 @@ def test_a_floor_of_zero_is_refused():
 
 
 # The compiled function is built at its first call.
-@settings(deadline=None)
 @given(hnp.arrays(np.float32, st.integers(1, 30), elements=st.floats(0.125, 8, width=32)))
 def test_vectors_have_length_one(idf):
     terms = np.arange(len(idf), dtype=np.int32)

@@ -154,7 +154,7 @@ def test_days_are_counted_from_1970():
     assert days.tolist() == [18322, NO_DAY]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.permutations(range(12)))
 def test_the_order_of_articles_does_not_matter(order):
     rows = [

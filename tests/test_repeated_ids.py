@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import xxhash
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.article import ARTICLE, REJECT
@@ -143,7 +143,6 @@ ROWS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_result_does_not_depend_on_the_order(
     rows: list[dict[str, Any]], order: random.Random

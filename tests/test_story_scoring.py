@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.fingerprint import FINGERPRINT, NUM_PERM
@@ -172,7 +172,6 @@ def test_the_cosine_of_vectors_is_unknown_where_one_is_missing():
     np.testing.assert_allclose(found, [0.6, np.nan], atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_features_are_finite_and_do_not_depend_on_the_order_of_a_pair(seed):
     random = np.random.default_rng(seed)

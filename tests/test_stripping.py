@@ -3,7 +3,7 @@
 import pathlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.recurrence import line_key
@@ -101,7 +101,6 @@ def test_every_line_is_kept_or_removed(lines):
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_no_text_breaks_it(text):
     stripped = strip(text)
     assert all(reason for _, reason in stripped.removed)

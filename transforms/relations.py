@@ -125,9 +125,9 @@ def align(
 def may_be_rewrite(glance: Alignment, rule: RewriteRule) -> bool:
     """Tell from an alignment by token embeddings whether a closer one is worth its cost."""
     return (
-        glance.pairs >= rule.min_pairs - 1
+        glance.pairs >= rule.min_pairs
         and glance.share >= rule.min_share - 0.05
-        and glance.order >= 0.3
+        and glance.order >= 0.5
     )
 
 

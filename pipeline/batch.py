@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -19,7 +20,11 @@ from transforms.embedding import load_model
 from transforms.parquet import (
     COMMITTING,
     MANIFEST,
+    OWNER,
+    PART_NAME,
     STAGING,
+    living_owner,
+    own_staging,
     read_manifest,
     remove_leftovers,
     staging_folder,
@@ -27,8 +32,6 @@ from transforms.parquet import (
 from transforms.reading import ReadArticles, matched_files
 from transforms.story_scoring import shared_story_model
 
-# A date further ahead of the clock is a mistake: no zone is more than a day ahead.
-LATEST_AHEAD = datetime.timedelta(days=2)
 _SECONDS_BETWEEN_LOOKS = 0.1
 
 
@@ -36,20 +39,33 @@ def check_output(output: str, *, overwrite: bool) -> None:
     """Refuse an output folder that holds something that a run must not touch.
 
     Raises:
-      ValueError: if it holds an earlier run and `overwrite` is off, or anything that is
-        not a table of ours.
+      ValueError: if it holds an earlier run and `overwrite` is off, anything that is not
+        ours, or the staging folder of a run that is still at work; or if it cannot be
+        the name of a folder.
     """
+    if not output.strip() or set(output) & set("*?[]"):
+        raise ValueError(
+            f"output must name a folder, without any of * ? [ ], got {output!r}"
+        )
+    if Path(output).is_file():
+        raise ValueError(f"output must name a folder, {output} is a file")
     (found,) = FileSystems.match([FileSystems.join(output, "**")])
     root = output.rstrip("/") + "/"
     for metadata in found.metadata_list:
         name = metadata.path.removeprefix(root)
-        top = name.split("/")[0]
-        ours = top.startswith((STAGING, MANIFEST, f".{MANIFEST}")) or (
-            top in TABLES and name.endswith(".parquet")
-        )
-        if not ours:
+        top, _, rest = name.partition("/")
+        ours = top.startswith((STAGING, f".{MANIFEST}")) or name == MANIFEST
+        if not ours and not (top in TABLES and PART_NAME.fullmatch(rest)):
             raise ValueError(
                 f"output folder {output} must be empty or hold an earlier run, found {name}"
+            )
+        if (
+            top.startswith(STAGING)
+            and rest == OWNER
+            and (owner := living_owner(metadata.path))
+        ):
+            raise ValueError(
+                f"another run is at work in {output}, {owner}; if it has died, delete {top}"
             )
     if read_manifest(output) is not None and not overwrite:
         raise ValueError(
@@ -98,6 +114,9 @@ def run(
     """
     files = matched_files(patterns)
     check_output(output, overwrite=overwrite)
+    inside = [file for file in files if file.startswith(output.rstrip("/") + "/")]
+    if inside:
+        raise ValueError(f"input must not lie inside the output folder, {inside[0]} does")
     if config.stories:
         try:
             shared_story_model(config.story_model_folder)
@@ -114,7 +133,12 @@ def run(
     run_id = run_id or run_identifier(files, config)
     options = PipelineOptions(list(beam_flags), save_main_session=False)
     runner = FnApiRunner() if local else None
+    previous = read_manifest(output)
     remove_leftovers(output)
+    try:
+        own_staging(staging)
+    except OSError as error:
+        raise ValueError(f"output folder {output} cannot be written: {error}") from error
     pipeline = beam.Pipeline(runner=runner, options=options)
     read = pipeline | "Read" >> ReadArticles(
         files=files, fields=dict(fields), batch_size=batch_size
@@ -124,8 +148,9 @@ def run(
         output=output,
         staging=staging,
         run_id=run_id,
-        latest=datetime.datetime.now(datetime.UTC) + LATEST_AHEAD,
+        latest=datetime.datetime.now(datetime.UTC),
         settings={"run_id": run_id, "config": dataclasses.asdict(config)},
+        replaces=previous["commit"] if previous else None,
     )
     try:
         _run_to_end(pipeline)

@@ -81,6 +81,8 @@ class Config:
                     raise ValueError(f"{field.name} must be above 0, got {value}")
             elif field.type is float and not 0 < value <= 1:
                 raise ValueError(f"{field.name} must be above 0 and at most 1, got {value}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be at least 0 and below 2^32, got {self.seed}")
         if self.bands * self.band_rows > NUM_PERM:
             raise ValueError(
                 f"bands * band_rows must be at most {NUM_PERM}, the values of a signature, "

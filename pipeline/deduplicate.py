@@ -63,6 +63,7 @@ class Deduplicate(beam.PTransform):
       run_id: of this run.
       latest: no article is published after this.
       settings: what the manifest records of the run.
+      replaces: the run in force when this one began, as in `commit`.
     """
 
     config: Config
@@ -71,6 +72,7 @@ class Deduplicate(beam.PTransform):
     run_id: str
     latest: datetime.datetime
     settings: Mapping[str, Any]
+    replaces: str | None = None
 
     def expand(self, read: Collections) -> beam.PCollection[Any]:
         """Wire the stages."""
@@ -173,7 +175,11 @@ class Deduplicate(beam.PTransform):
         )
         parts = (resolved, rejects, boilerplate) | "All parts" >> beam.Flatten()
         return {"parts": parts, "rows_read": read["rows_read"]} | "Commit" >> Commit(
-            self.output, self.staging, {**TABLES, "index": index_schema}, self.settings
+            self.output,
+            self.staging,
+            {**TABLES, "index": index_schema},
+            self.settings,
+            self.replaces,
         )
 
 

@@ -39,7 +39,7 @@ ARTICLES = pa.schema(
         # Null when unknown or implausible.
         pa.field("published_at", TIMESTAMP),
         pa.field("word_count", pa.int32(), nullable=False),
-        # Too little text to be anybody's copy.
+        # Too little text, or one that is not that of the title: nobody's copy.
         pa.field("thin", pa.bool_(), nullable=False),
         pa.field("credited_source", pa.string()),
         pa.field("removed_word_count", pa.int32(), nullable=False),

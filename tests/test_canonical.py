@@ -72,6 +72,35 @@ def test_a_credited_origin_speaks_for_a_group_even_if_it_came_later():
     assert reason == "origin, credited by 2 of 3 copies"
 
 
+def test_a_credit_to_oneself_makes_no_origin():
+    copies = [
+        article("a", 0),
+        article("reuters", 1, source="reuters.com", credited_source="Reuters"),
+    ]
+    assert copy_canonical(copies, [near(0, 1)]) == (0, "earliest whole text of 2 copies")
+
+
+def test_who_came_first_is_not_claimed_where_it_is_not_known():
+    told = [article("a", None), article("b", None)]
+    answer = resolved(told, story_edges=[StoryEdge(0, 1, 0.9, None)])
+    assert answer.reason == "one of two reports, by id"
+    assert "known" in copy_canonical([article("a", 1), article("b", None)], [near(0, 1)])[1]
+
+
+def test_an_outlet_and_the_credit_to_it_are_one_origin():
+    told = [
+        article("a", 0, source="gazette.example", credited_source="Deccan Pilot"),
+        article("b", 1, source="deccanpilot.example"),
+    ]
+    assert resolved(told, story_edges=[StoryEdge(0, 1, 0.9, None)]).independent_count == 1
+
+
+def test_an_outlet_does_not_rewrite_its_own_report():
+    told = [{**report, "source": "x.example"} for report in reports(20)]
+    answer = resolved(told, story_edges=[StoryEdge(0, 1, 0.9, None)], encoder=Counting())
+    assert answer.standings[1].relation == "same_story"
+
+
 def test_a_partial_reprint_never_speaks_for_the_whole_text():
     edges = [CopyEdge(0, 1, "partial_reprint", 0.3, 1.0)]
     best, _ = copy_canonical([article("a", 0), article("b", 9)], edges)

@@ -1,6 +1,9 @@
 """The command line: help that teaches, mistakes told in one sentence, exit status 2."""
 
+import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -92,6 +95,41 @@ def test_an_output_folder_that_holds_something_else_is_refused_and_left_alone(
         sentence = refused(capsys, "run", "--input", article, "--output", str(out), *flags)
         assert "found thesis.doc" in sentence
     assert (out / "thesis.doc").read_text() == "years of work"
+
+
+def test_a_parquet_file_of_the_callers_is_refused_and_left_alone(article, tmp_path, capsys):
+    mine = tmp_path / "out" / "articles" / "mine.parquet"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    sentence = refused(capsys, "run", "--input", article, "--output", str(tmp_path / "out"))
+    assert "found articles/mine.parquet" in sentence
+    assert mine.read_bytes() == b"mine"
+
+
+def test_input_inside_the_output_folder_is_refused(article, tmp_path, capsys):
+    sentence = refused(capsys, "run", "--input", article, "--output", str(tmp_path))
+    assert "in.jsonl" in sentence
+
+
+@pytest.mark.parametrize("output", ["", "out[1]", "out*", "in.jsonl", "in.jsonl/below"])
+def test_an_output_that_cannot_be_a_folder_is_refused(
+    output, article, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    sentence = refused(
+        capsys, "run", "--input", article, "--output", output, "--embedding", "none"
+    )
+    assert "output" in sentence
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_the_second_of_two_runs_at_once_is_refused(article, tmp_path, capsys):
+    out = tmp_path / "out"
+    (out / "_staging-12345678").mkdir(parents=True)
+    owner = {"host": socket.gethostname(), "process": os.getpid()}
+    (out / "_staging-12345678" / "owner.json").write_text(json.dumps(owner))
+    sentence = refused(capsys, "run", "--input", article, "--output", str(out))
+    assert sentence.startswith(f"another run is at work in {out}, process {os.getpid()}")
 
 
 @pytest.mark.parametrize("model", ["./no-such-folder", "empty"])

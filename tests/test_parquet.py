@@ -1,15 +1,21 @@
 """Tables to Parquet files: staged, moved into place, manifest last."""
 
 import json
+import os
+import socket
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from transforms.parquet import (
+    OWNER,
     Commit,
     WriteTable,
     commit,
+    living_owner,
+    own_staging,
     read_manifest,
     remove_leftovers,
     staging_folder,
@@ -47,6 +53,7 @@ def finished(output, *ids, rejected=(), rows_read=None):
         rows_read=count,
         schemas=SCHEMAS,
         settings={"run_id": "one"},
+        replaces=(read_manifest(str(output)) or {}).get("commit"),
     )
 
 
@@ -115,7 +122,7 @@ def test_leftovers_of_a_run_that_died_are_removed_and_the_tables_stay(tmp_path):
     finished(tmp_path, "a")
     staging = staging_folder(str(tmp_path))
     write_part("articles", 0, [batch("b")], SCHEMA, staging=staging)
-    (tmp_path / "articles" / "part-00000-dead.parquet").write_bytes(b"half")
+    (tmp_path / "articles" / "part-00000-deadbeef.parquet").write_bytes(b"half")
     remove_leftovers(str(tmp_path))
     assert ids_in(tmp_path) == ["a"]
     assert len(names_in(tmp_path)) == 3
@@ -135,6 +142,44 @@ def test_a_manifest_that_is_not_ours_is_refused(tmp_path, content, message):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(ValueError, match=message):
         read_manifest(str(tmp_path))
+
+
+def test_a_run_that_was_overtaken_by_another_is_not_put_in_force(tmp_path):
+    finished(tmp_path, "a")
+    staging = staging_folder(str(tmp_path))
+    part = write_part("articles", 0, [batch("b")], SCHEMA, staging=staging)
+    with pytest.raises(ValueError, match="another run has finished"):
+        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings={})
+    assert ids_in(tmp_path) == ["a"]
+
+
+def test_a_staged_file_that_is_gone_stops_the_commit(tmp_path):
+    staging = staging_folder(str(tmp_path))
+    part = write_part("articles", 0, [batch("b")], SCHEMA, staging=staging)
+    remove_leftovers(str(tmp_path))
+    with pytest.raises(ValueError, match="a staged file must stay until it is moved"):
+        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings={})
+    assert read_manifest(str(tmp_path)) is None
+
+
+def test_a_file_that_is_not_ours_is_no_leftover(tmp_path):
+    finished(tmp_path, "a")
+    (tmp_path / "articles" / "mine.parquet").write_bytes(b"mine")
+    remove_leftovers(str(tmp_path))
+    assert (tmp_path / "articles" / "mine.parquet").read_bytes() == b"mine"
+
+
+def test_the_owner_of_a_staging_folder_is_known_while_it_lives(tmp_path):
+    staging = staging_folder(str(tmp_path))
+    own_staging(staging)
+    path = f"{staging}/{OWNER}"
+    assert living_owner(path).startswith(f"process {os.getpid()} on ")
+    Path(path).write_text(json.dumps({"host": socket.gethostname(), "process": 2**22 + 1}))
+    assert living_owner(path) is None
+    Path(path).write_text(json.dumps({"host": "elsewhere", "process": 1}))
+    assert living_owner(path) == "process 1 on elsewhere"
+    Path(path).write_text("{")
+    assert living_owner(path) is None
 
 
 def test_a_folder_without_a_manifest_holds_no_run(tmp_path):

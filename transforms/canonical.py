@@ -102,12 +102,14 @@ def is_credited(source: str | None, credited_source: str | None) -> bool:
 
     >>> is_credited("reuters.com", "Reuters"), is_credited("apnews.com", "Associated Press")
     (True, True)
+    >>> is_credited("washingtonpost.com", "The Washington Post")
+    True
     >>> is_credited("harborledger.example", "Reuters")
     False
     """
     if not source or not credited_source:
         return False
-    credited = _LETTERS.sub("", credited_source.lower())
+    credited = _LETTERS.sub("", credited_source.lower().removeprefix("the "))
     name = _DOMAIN_NAMES.get(credited, credited)
     return len(name) > 1 and _LETTERS.sub("", source.lower()).startswith(name)
 
@@ -125,14 +127,15 @@ def copy_canonical(articles: Sequence[Row], edges: Sequence[CopyEdge]) -> tuple[
     if len(articles) == 1:
         return 0, "the only report"
     whole = _whole_texts(len(articles), edges)
-    credits = Counter(
-        article["credited_source"] for article in articles if article["credited_source"]
-    )
-    origins = [
-        i
-        for i in whole
-        if any(is_credited(articles[i]["source"], name) for name in credits)
+    credited = [
+        sum(
+            is_credited(article["source"], other["credited_source"])
+            for j, other in enumerate(articles)
+            if j != i
+        )
+        for i, article in enumerate(articles)
     ]
+    origins = [i for i in whole if credited[i]]
 
     def preference(i: int) -> tuple[Any, ...]:
         article = articles[i]
@@ -146,14 +149,11 @@ def copy_canonical(articles: Sequence[Row], edges: Sequence[CopyEdge]) -> tuple[
 
     best = min(origins or whole, key=preference)
     if origins:
-        credited = sum(
-            is_credited(articles[best]["source"], article["credited_source"])
-            for i, article in enumerate(articles)
-            if i != best
-        )
-        return best, f"origin, credited by {credited} of {len(articles)} copies"
-    if articles[best]["published_at"] is None:
-        return best, f"fullest of {len(articles)} copies without a date"
+        return best, f"origin, credited by {credited[best]} of {len(articles)} copies"
+    dates = {articles[i]["published_at"] for i in whole}
+    if None in dates or len(dates) < len(whole):
+        # Who came first is not known: the fullest of the earliest that are dated.
+        return best, f"earliest and fullest known of {len(articles)} copies"
     return best, f"earliest whole text of {len(articles)} copies"
 
 
@@ -191,7 +191,9 @@ def story_canonical(
         key=lambda i: (-round(float(means[i]), 6), first_key(speakers[i])),
     )
     if len(speakers) == 2:
-        return best, "earlier of two reports"
+        dates = [speaker["published_at"] for speaker in speakers]
+        known = None not in dates and dates[0] != dates[1]
+        return best, "earlier of two reports" if known else "one of two reports, by id"
     return (
         best,
         f"closest to the {len(speakers) - 1} other reports, mean score {means[best]:.2f}",
@@ -348,6 +350,9 @@ def _rewrites(
             gap = _gap_hours(speakers[i], speakers[j])
             if gap is not None and gap > rule.max_gap_hours:
                 continue
+            if speakers[i]["source"] and speakers[i]["source"] == speakers[j]["source"]:
+                # Nobody rewrites his own report a day later; a daily column repeats itself.
+                continue
             if not may_be_rewrite(align(glanced[i], glanced[j], min_cosine=0.0), rule):
                 continue
             for k in (i, j):
@@ -394,10 +399,19 @@ def _independent_count(
             for i, group in group_of.items()
             if group == number and articles[i]["credited_source"]
         )
-        # Most often credited, ties by name.
+        # Most often credited, ties by name; an outlet and the credit to it are one origin.
         name = min(credited, key=lambda name: (-credited[name], name), default=None)
         article = articles[speaker]
-        origins.append(name or article["source"] or article["article_id"])
+        outlets = sorted(
+            {
+                other["source"]
+                for other in articles
+                if is_credited(other["source"], name or article["source"])
+            }
+        )
+        origins.append(
+            outlets[0] if outlets else name or article["source"] or article["article_id"]
+        )
     for number in range(len(speakers)):
         seen = {number}
         root = number

@@ -13,6 +13,9 @@ files whose rename fails (apache/beam#29515), so the moves are made here and che
 import dataclasses
 import datetime
 import json
+import os
+import re
+import socket
 import threading
 import uuid
 from collections import defaultdict
@@ -31,6 +34,10 @@ MANIFEST_SCHEMA = "newsdedup.manifest"
 MANIFEST_VERSION = 1
 STAGING = "_staging"
 ROW_GROUP_SIZE = 50_000
+
+# What a file of ours is called in the folder of its table.
+PART_NAME = re.compile(r"part-\d{5}-[0-9a-f]{8}\.parquet")
+OWNER = "owner.json"
 
 # Held while a run of this process is put in force.
 COMMITTING = threading.Lock()
@@ -73,7 +80,7 @@ def write_part(
     rows = pa.Table.from_batches([concatenate(batches, schema)])
     if order:
         rows = rows.sort_by([(name, "ascending") for name in order])
-    token = staging.rstrip("/").rsplit("-", 1)[-1]
+    token = _token(staging)
     # A bundle may be tried more than once, also twice at the same time.
     staged = FileSystems.join(staging, f"{table}-{shard:05d}-{uuid.uuid4().hex}.parquet")
     with FileSystems.create(staged, mime_type="application/octet-stream") as stream:
@@ -122,6 +129,35 @@ def staging_folder(output: str) -> str:
     return FileSystems.join(output, f"{STAGING}-{uuid.uuid4().hex[:8]}")
 
 
+def own_staging(staging: str) -> None:
+    """Make a staging folder and note in it which process works there."""
+    owner = {"host": socket.gethostname(), "process": os.getpid()}
+    with FileSystems.create(FileSystems.join(staging, OWNER)) as stream:
+        stream.write(json.dumps(owner).encode())
+
+
+def living_owner(path: str) -> str | None:
+    """Say who works in a staging folder, by its owner file; None if that process is dead.
+
+    A process of another machine cannot be asked and counts as living.
+    """
+    with FileSystems.open(path) as stream:
+        content = stream.read()
+    try:
+        owner = json.loads(content)
+        host, process = str(owner["host"]), int(owner["process"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    if host == socket.gethostname():
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+    return f"process {process} on {host}"
+
+
 def read_manifest(output: str) -> dict[str, Any] | None:
     """Read what is in force in an output folder; null if no run has finished there.
 
@@ -159,6 +195,7 @@ def commit(
     rows_read: int,
     schemas: Mapping[str, pa.Schema],
     settings: Mapping[str, Any],
+    replaces: str | None = None,
 ) -> dict[str, Any]:
     """Put a run in force: move its files into place, write the manifest, drop the old.
 
@@ -172,13 +209,21 @@ def commit(
       schemas: of every table; one without rows gets an empty file, so that a query over
         its folder finds its columns.
       settings: what the manifest records of the run: its id and its settings.
+      replaces: `commit` of the manifest that was in force when the run began; None where
+        there was none.
 
     Returns:
       The manifest.
 
     Raises:
-      ValueError: if a row that was read is in no table.
+      ValueError: if a row that was read is in no table, if a staged file is gone, or if
+        another run has finished in the folder meanwhile.
     """
+    token = _token(staging)
+    previous = read_manifest(output)
+    in_force = previous["commit"] if previous else None
+    if in_force not in (replaces, token):
+        raise ValueError(f"another run has finished in {output} since this one began")
     tables: dict[str, list[Part]] = defaultdict(list)
     for part in sorted(parts, key=lambda part: part.name):
         tables[part.table].append(part)
@@ -192,13 +237,15 @@ def commit(
             f"articles and rejects must add up to the {rows_read} rows read, "
             f"got {kept} and {rejected}"
         )
-    previous = read_manifest(output)
     for table in tables:
         folder = FileSystems.join(output, table)
         if not FileSystems.exists(folder):
             FileSystems.mkdirs(folder)
     # The staged file is gone when an earlier try at this commit has moved it.
     moves = [part for part in _flat(tables) if FileSystems.exists(part.staged)]
+    for name in set(_names(tables)) - {part.name for part in moves}:
+        if not FileSystems.exists(FileSystems.join(output, name)):
+            raise ValueError(f"a staged file must stay until it is moved, {name} is gone")
     FileSystems.rename(
         [part.staged for part in moves],
         [FileSystems.join(output, part.name) for part in moves],
@@ -206,6 +253,7 @@ def commit(
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "version": MANIFEST_VERSION,
+        "commit": token,
         **settings,
         "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "rows_read": rows_read,
@@ -220,7 +268,7 @@ def commit(
         stream.write(json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     FileSystems.rename([staged], [FileSystems.join(output, MANIFEST)])
     if previous is not None:
-        names = {part.name for part in _flat(tables)}
+        names = set(_names(tables))
         _delete(
             output,
             [
@@ -233,6 +281,14 @@ def commit(
     if FileSystems.exists(staging):
         FileSystems.delete([staging])
     return manifest
+
+
+def _token(staging: str) -> str:
+    return staging.rstrip("/").rsplit("-", 1)[-1]
+
+
+def _names(tables: Mapping[str, Sequence[Part]]) -> list[str]:
+    return [part.name for part in _flat(tables)]
 
 
 def _flat(tables: Mapping[str, Sequence[Part]]) -> list[Part]:
@@ -268,6 +324,7 @@ class Commit(beam.PTransform):
     staging: str
     schemas: Mapping[str, pa.Schema]
     settings: Mapping[str, Any]
+    replaces: str | None = None
 
     def expand(self, given: Collections) -> beam.PCollection[Any]:
         """Wait for everything, then commit in one place."""
@@ -292,6 +349,7 @@ class Commit(beam.PTransform):
                 rows_read=rows_read,
                 schemas=self.schemas,
                 settings=self.settings,
+                replaces=self.replaces,
             )
 
 
@@ -308,7 +366,8 @@ def remove_leftovers(output: str) -> None:
     for metadata in found.metadata_list:
         name = metadata.path.removeprefix(root)
         staged = name.startswith((STAGING, f".{MANIFEST}"))
-        if staged or (name.endswith(".parquet") and name not in named):
+        part = PART_NAME.fullmatch(name.split("/", 1)[-1])
+        if staged or (part and name not in named):
             FileSystems.delete([metadata.path])
     for folder in {
         metadata.path.removeprefix(root).split("/")[0] for metadata in found.metadata_list

@@ -20,6 +20,7 @@ import dataclasses
 import datetime
 import functools
 import html
+import logging
 import re
 import unicodedata
 import urllib.parse
@@ -302,6 +303,9 @@ def read_page(html: str, *, wants_text: bool, latest: datetime.datetime) -> Extr
         return Extract()
     # Takes a second to import, and only pages need it.
     import trafilatura
+
+    # What cannot be read becomes a reject; a warning of it would be told twice.
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
     # "Extensive" search takes any number in the text for a date: none is better.
     dates = {

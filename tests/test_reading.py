@@ -419,3 +419,13 @@ def test_transform_reads_what_the_function_reads(
     assert rejects == expected_rejects
     assert sum(outputs["rows_read"]) == rows_read == 10
     assert max(batch.num_rows for batch in outputs["raw"]) == 5
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_a_compressed_file_of_no_bytes_is_a_truncated_one(suffix, tmp_path):
+    path = tmp_path / f"in.jsonl.{suffix}"
+    path.write_bytes(b"")
+    found = list(read_files([str(path)], {}, batch_size=10, max_row_bytes=1_000))
+    (rejects,) = [rows for name, rows in found if name == "rejects"]
+    assert rejects.column("reason").to_pylist() == ["truncated"]
+    assert sum(rows for name, rows in found if name == "rows_read") == 1

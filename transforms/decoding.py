@@ -65,12 +65,19 @@ def file_chunks(path: str, codec: str | None) -> Iterator[bytes]:
                 raise
             reason = str(error)[:80]
         else:
+            if codec and not seen and _is_empty(path):
+                raise EOFError("the file is empty, without so much as a header")
             return
     tail = _bytes_to_the_break(path, codec, seen)
     if not seen + len(tail) and "runcated" not in reason:
         raise OSError(reason)
     yield tail
     raise EOFError(reason)
+
+
+def _is_empty(path: str) -> bool:
+    with opened(path, None) as stream:
+        return not stream.read(1)
 
 
 def _bytes_to_the_break(path: str, codec: str, seen: int) -> bytes:

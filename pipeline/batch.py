@@ -150,7 +150,7 @@ def run(
         run_id=run_id,
         latest=datetime.datetime.now(datetime.UTC),
         settings={"run_id": run_id, "config": dataclasses.asdict(config)},
-        replaces=previous["commit"] if previous else None,
+        replaces=(previous or {}).get("commit"),
     )
     try:
         _run_to_end(pipeline)

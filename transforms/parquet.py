@@ -221,7 +221,7 @@ def commit(
     """
     token = _token(staging)
     previous = read_manifest(output)
-    in_force = previous["commit"] if previous else None
+    in_force = (previous or {}).get("commit")
     if in_force not in (replaces, token):
         raise ValueError(f"another run has finished in {output} since this one began")
     tables: dict[str, list[Part]] = defaultdict(list)

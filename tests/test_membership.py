@@ -5,13 +5,14 @@ import pyarrow as pa
 import pytest
 
 from schemas.batch import column
-from transforms.membership import GROUPS, STORY_MEMBERS, look_up, membership
+from transforms.copy_groups import COPY_GROUP
+from transforms.membership import STORY_MEMBERS, look_up, membership
 
 
 def groups(*rows: tuple[int, int, int]) -> pa.RecordBatch:
     columns = zip(*rows, strict=True) if rows else ([], [], [])
     return pa.RecordBatch.from_arrays(
-        [pa.array(list(values), pa.uint64()) for values in columns], schema=GROUPS
+        [pa.array(list(values), pa.uint64()) for values in columns], schema=COPY_GROUP
     )
 
 

@@ -11,20 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.batch import column, concatenate
+from transforms.copy_groups import COPY_GROUP
 
 Keys = npt.NDArray[np.uint64]
-
-# From the copies stage: the members of every group of two or more.
-GROUPS = pa.schema(
-    [
-        pa.field("article_key", pa.uint64(), nullable=False),
-        # Of the group's first article.
-        pa.field("group_key", pa.uint64(), nullable=False),
-        # Of the member that stands for the group when stories are formed.
-        pa.field("representative_key", pa.uint64(), nullable=False),
-    ],
-    metadata={"schema": "newsdedup.groups", "version": "1"},
-)
 
 # From the stories stage: the members, representatives all, of every story of two or more.
 STORY_MEMBERS = pa.schema(
@@ -37,7 +26,7 @@ STORY_MEMBERS = pa.schema(
 )
 
 MEMBERSHIP = pa.schema(
-    [*GROUPS, pa.field("story_key", pa.uint64(), nullable=False)],
+    [*COPY_GROUP, pa.field("story_key", pa.uint64(), nullable=False)],
     metadata={"schema": "newsdedup.membership", "version": "1"},
 )
 
@@ -48,7 +37,7 @@ def membership(
     """Join copy groups and stories: a copy is in the story of its representative.
 
     Args:
-      groups: GROUPS batches.
+      groups: COPY_GROUP batches.
       stories: STORY_MEMBERS batches.
 
     Returns:
@@ -57,7 +46,7 @@ def membership(
     Raises:
       ValueError: if an article is listed twice by either.
     """
-    group = concatenate(groups, GROUPS)
+    group = concatenate(groups, COPY_GROUP)
     story = concatenate(stories, STORY_MEMBERS)
     story_order = np.argsort(column(story, "article_key"))
     story_articles = column(story, "article_key")[story_order]

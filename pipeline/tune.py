@@ -1,10 +1,5 @@
 """Labelled articles and a background -> the data files that decide what a story is.
 
-The weights are logistic regressions: of the first score on all proposed pairs, of the
-second on the same pairs seen through their neighbours, with the graph as the first score
-makes it. The threshold is the one that gives the best mean B-cubed F1 over the training
-sets. Each set is one batch, as it would be in a run.
-
 Half of every set, chosen by story, is kept out of the fit and only scored, so that what
 is reported was never fitted to: by the median date of a story where the stories are
 dated, else by a hash of its topic. Another fit for each set leaves that set out
@@ -15,334 +10,30 @@ import dataclasses
 import json
 import pathlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-from sklearn.linear_model import LogisticRegression
 
-from pipeline.agreement import Agreement, bcubed
+from pipeline.fitting import Setting, agreement, fit_model
 from pipeline.labelled import (
-    MADE,
     Labelled,
-    enlarged,
     fingerprint_corpus,
     halves,
     read_labelled,
 )
 from schemas.batch import column, concatenate
 from transforms.background import Background, make_background, write_background
-from transforms.blocking import Neighbours, candidate_pairs
-from transforms.clustering import ABSENT, average_link
-from transforms.context import CONTEXT_FEATURES, context_features, score_graph
-from transforms.pair_features import (
-    EMBEDDED_FEATURES,
-    PAIR_FEATURES,
-    Facts,
-    article_facts,
-    pair_features,
-)
-from transforms.rarity import RaritySettings, WeighedArticles, weigh_articles
+from transforms.rarity import RaritySettings
 from transforms.story_scoring import (
-    GRAPH_FLOOR,
     SCHEMA,
     VERSION,
     StoryModel,
-    Weights,
-    block_background,
-    context_columns,
-    first_scores,
-    second_scores,
 )
-
-# The pair's own numbers that the second score weighs again.
-AGAIN = ("term_cosine", "rare_term_share", "undated", "publication_gap", "shared_ages")
-
-
-# Sizes of the large stories that are made for each set, see `pipeline.labelled`.
-MADE_SIZES = (15, 50, 150)
-
-# What a pair of a made story counts in the second score: as if each member had this many
-# others. Little: with more, small stories of sibling events run together. In the first
-# score they count nothing, for a pair there does not know how large its story is.
-MADE_PARTNERS = 0.3
 
 # Languages of which the background has fewer articles get none.
 LEAST_BACKGROUND = 1000
 MOST_BACKGROUND = 14_000
-
-# How far from the best a threshold may score.
-TOLERANCE = 0.01
-
-# Below a half, groups would be joined whose pairs score a quarter in the mean.
-THRESHOLDS = np.round(np.arange(0.5, 0.86, 0.02), 2)
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting:
-    """What stays fixed while weights are fitted.
-
-    Attributes:
-      backgrounds: by language.
-      rarity: how terms are weighed.
-      neighbours: how pairs are proposed.
-      again: numbers of PAIR_FEATURES that the second score weighs once more.
-      strength: inverse of the penalty on large weights.
-      crowded: expected partners from which the second score may not lower the first.
-    """
-
-    backgrounds: Mapping[str, Background]
-    rarity: RaritySettings = dataclasses.field(default_factory=RaritySettings)
-    neighbours: Neighbours = dataclasses.field(default_factory=Neighbours)
-    again: Sequence[str] = AGAIN
-    strength: float = 1.0
-    crowded: float = 12.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """A labelled set, its terms weighed and its pairs proposed."""
-
-    labelled: Labelled
-    articles: WeighedArticles
-    facts: Facts
-    proposed: npt.NDArray[np.int32]
-
-    def targets(self, pairs: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Give for each pair whether it is of one story."""
-        stories = self.labelled.stories
-        return np.asarray(stories[pairs[:, 0]] == stories[pairs[:, 1]], np.bool_)
-
-    def weights(
-        self, pairs: npt.NDArray[np.int32], *, partners: float
-    ) -> npt.NDArray[np.float64]:
-        """Give what each pair counts: nothing without a gold story, less in a made one.
-
-        Args:
-          pairs: shape (m, 2). Row numbers.
-          partners: what all pairs of one member of a made story count together.
-        """
-        stories = self.labelled.stories
-        known = np.array([story is not None for story in stories])
-        sizes = Counter(stories)
-        share = np.array(
-            [
-                min(1.0, partners / sizes[story]) if str(story).startswith(MADE) else 1.0
-                for story in stories
-            ]
-        )
-        one, other = pairs[:, 0], pairs[:, 1]
-        return (known[one] & known[other]) * np.minimum(share[one], share[other])
-
-
-def prepare(labelled: Labelled, setting: Setting) -> Prepared:
-    """Weigh the terms of a set and propose its pairs, as a run would."""
-    order = np.argsort(column(labelled.fingerprints, "article_key"), kind="stable")
-    labelled = labelled.take(order)
-    background = block_background(labelled.fingerprints, setting.backgrounds)
-    articles = weigh_articles(labelled.fingerprints, background, setting.rarity)
-    facts = article_facts(labelled.fingerprints)
-    return Prepared(
-        labelled,
-        articles,
-        facts,
-        candidate_pairs(articles, facts.vectors, neighbours=setting.neighbours),
-    )
-
-
-def with_made_stories(labelled: Labelled, sizes: Sequence[int]) -> Labelled:
-    """Put large made stories in the place of some real ones of the set.
-
-    A story is made of one of at least three members, or of two where none has three: of
-    the largest, and of others in steps down to the smallest.
-    """
-    counted = Counter(story for story in labelled.stories if story is not None)
-    least = 3 if max(counted.values()) >= 3 else 2
-    large = sorted(
-        (story for story, count in counted.items() if count >= least),
-        key=lambda story: (-counted[story], story),
-    )
-    chosen = [large[len(large) * step // len(sizes)] for step in range(len(sizes))]
-    made = [
-        enlarged(labelled, story, size, seed=seed)
-        for seed, (story, size) in enumerate(zip(chosen, sizes, strict=True))
-    ]
-    rest = labelled.take(np.flatnonzero(~np.isin(labelled.stories.astype(str), chosen)))
-    parts = [rest, *made]
-    return Labelled(
-        labelled.name,
-        concatenate([part.fingerprints for part in parts], labelled.fingerprints.schema),
-        np.concatenate([part.stories for part in parts]),
-    )
-
-
-def training_sets(
-    labelled: Iterable[Labelled], setting: Setting
-) -> tuple[list[Prepared], list[Prepared]]:
-    """Prepare the sets to fit to: each as it is and with large stories made.
-
-    Returns:
-      The sets without vectors, and those with vectors that have any.
-    """
-    plain, embedded = [], []
-    for one in labelled:
-        for variant in (one, with_made_stories(one, MADE_SIZES)):
-            plain.append(prepare(variant.without_vectors(), setting))
-            if "vector" in one.fingerprints.schema.names:
-                embedded.append(prepare(variant, setting))
-    return plain, embedded
-
-
-def regression(
-    features: Iterable[npt.NDArray[np.floating]],
-    targets: Iterable[npt.NDArray[np.bool_]],
-    weights: Iterable[npt.NDArray[np.float64]],
-    names: tuple[str, ...],
-    *,
-    strength: float,
-) -> Weights:
-    """Fit a logistic regression; columns are scaled while fitting, not in the result.
-
-    Args:
-      features: of each set, shape (m, f).
-      targets: of each set, shape (m,).
-      weights: of each set, shape (m,). What each row counts.
-      names: of the columns.
-      strength: inverse of the penalty on large weights.
-    """
-    columns = np.concatenate(list(features)).astype(np.float64)
-    means = columns.mean(axis=0)
-    spreads = np.maximum(columns.std(axis=0), 1e-6)
-    fitted = LogisticRegression(C=strength, max_iter=1000, tol=1e-6).fit(
-        (columns - means) / spreads,
-        np.concatenate(list(targets)),
-        sample_weight=np.concatenate(list(weights)),
-    )
-    scaled = fitted.coef_[0] / spreads
-    bias = float(fitted.intercept_[0] - scaled @ means)
-    return Weights(
-        round(bias, 4),
-        {name: round(float(w), 4) for name, w in zip(names, scaled, strict=True)},
-    )
-
-
-def _pair_weights(
-    sets: Sequence[Prepared], names: tuple[str, ...], strength: float
-) -> Weights:
-    return regression(
-        [
-            pair_features(one.proposed, one.articles, one.facts)[:, : len(names)]
-            for one in sets
-        ],
-        [one.targets(one.proposed) for one in sets],
-        [one.weights(one.proposed, partners=0.0) for one in sets],
-        names,
-        strength=strength,
-    )
-
-
-def fit_model(
-    labelled: Iterable[Labelled],
-    setting: Setting,
-    *,
-    made_from: Mapping[str, object] | None = None,
-) -> StoryModel:
-    """Fit both scores and the threshold.
-
-    Args:
-      labelled: what is fitted to; each set is one batch.
-      setting: see there.
-      made_from: for a person.
-    """
-    plain, with_vectors = training_sets(labelled, setting)
-    pair = _pair_weights(plain, PAIR_FEATURES, setting.strength)
-    embedded = Weights(pair.bias, {**pair.weights, EMBEDDED_FEATURES[-1]: 0.0})
-    if with_vectors:
-        embedded = _pair_weights(with_vectors, EMBEDDED_FEATURES, setting.strength)
-    names = (
-        *CONTEXT_FEATURES,
-        *(f"x_{name}" for name in PAIR_FEATURES if name in setting.again),
-    )
-    sets = plain + with_vectors
-    scored = [
-        first_scores(one.proposed, one.articles, one.facts, pair, embedded) for one in sets
-    ]
-    columns = []
-    for one, (pairs, features, first) in zip(sets, scored, strict=True):
-        graph = score_graph(pairs, first, len(one.articles.densities), above=GRAPH_FLOOR)
-        context, _ = context_features(pairs, first, graph)
-        columns.append(context_columns(context, features, names))
-    model = StoryModel(
-        pair=pair,
-        embedded=embedded,
-        context=regression(
-            columns,
-            [one.targets(pairs) for one, (pairs, _, _) in zip(sets, scored, strict=True)],
-            [
-                one.weights(pairs, partners=MADE_PARTNERS)
-                for one, (pairs, _, _) in zip(sets, scored, strict=True)
-            ],
-            names,
-            strength=setting.strength,
-        ),
-        threshold=0.5,
-        crowded=setting.crowded,
-        rarity=setting.rarity,
-        neighbours=setting.neighbours,
-        backgrounds=setting.backgrounds,
-        made_from=made_from or {},
-    )
-    curves = []
-    for one, (pairs, features, first) in zip(sets, scored, strict=True):
-        size = len(one.articles.densities)
-        roots = np.sqrt(second_scores(pairs, features, first, size, model))
-        curves.append(
-            [
-                bcubed(
-                    list(one.labelled.stories),
-                    list(
-                        average_link(pairs, roots, size, threshold=threshold, absent=ABSENT)
-                    ),
-                ).f1
-                for threshold in THRESHOLDS
-            ]
-        )
-    return dataclasses.replace(model, threshold=best_threshold(np.mean(curves, axis=0)))
-
-
-def best_threshold(means: npt.NDArray[np.floating]) -> float:
-    """Give the lowest of THRESHOLDS whose mean F1 is within .01 of the best.
-
-    On articles that were fitted to the best is higher and narrower than it is on others,
-    where the mean hardly changes from .48 to .76. The lower end of that range keeps
-    large stories together, of which the training sets have few.
-
-    Args:
-      means: shape (len(THRESHOLDS),).
-    """
-    return float(THRESHOLDS[means >= means.max() - TOLERANCE].min())
-
-
-def predict(one: Prepared, model: StoryModel) -> npt.NDArray[np.int32]:
-    """Group a prepared set; the lowest row of each article's story, shape (n,)."""
-    pairs, features, first = first_scores(
-        one.proposed, one.articles, one.facts, model.pair, model.embedded
-    )
-    size = len(one.articles.densities)
-    return average_link(
-        pairs,
-        np.sqrt(second_scores(pairs, features, first, size, model)),
-        size,
-        threshold=model.threshold,
-        absent=ABSENT,
-    )
-
-
-def agreement(labelled: Labelled, model: StoryModel, setting: Setting) -> Agreement:
-    """Group a labelled set and compare the groups with its gold stories."""
-    one = prepare(labelled, setting)
-    return bcubed(list(one.labelled.stories), list(predict(one, model)))
 
 
 def split_scores(

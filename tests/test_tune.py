@@ -10,6 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.agreement import bcubed
+from pipeline.fitting import (
+    THRESHOLDS,
+    Setting,
+    best_threshold,
+    predict,
+    prepare,
+    regression,
+    with_made_stories,
+)
 from pipeline.labelled import (
     MADE,
     Labelled,
@@ -18,16 +27,7 @@ from pipeline.labelled import (
     halves,
     read_labelled,
 )
-from pipeline.tune import (
-    THRESHOLDS,
-    Setting,
-    best_threshold,
-    predict,
-    prepare,
-    regression,
-    tune,
-    with_made_stories,
-)
+from pipeline.tune import tune
 from schemas.article import RAW
 from schemas.batch import list_column
 from transforms.story_scoring import DATA, read_story_model

@@ -60,7 +60,6 @@ SETTLEMENT = pa.schema(
         pa.field("number", pa.int32(), nullable=False),
         # Of the article that keeps the id.
         pa.field("kept_published", pa.int64(), nullable=False),
-        pa.field("kept_content_key", pa.uint64(), nullable=False),
     ]
 )
 
@@ -152,7 +151,6 @@ def _settled(rows: dict[str, list[int]]) -> Iterator[dict[str, int]]:
             "instance_key": rows["instance_key"][row],
             "number": free if is_copy else 0,
             "kept_published": rows["published"][kept],
-            "kept_content_key": rows["content_key"][kept],
         }
 
 
@@ -203,13 +201,12 @@ def settle_ids(
 
 
 def _detail(change: dict[str, int]) -> str:
-    """Name the article that keeps the id, which the rejected one has as well."""
+    """Tell of the article that keeps the id, by which it is found."""
     published = "without a date"
     if change["kept_published"] != NO_TIME:
         micros = datetime.timedelta(microseconds=change["kept_published"])
         published = f"of {EPOCH + micros:%Y-%m-%d %H:%M} UTC"
-    key = change["kept_content_key"]
-    return f"other content has this id: kept the article {published}, content_key {key}"
+    return f"other content has this id: kept the article {published}, find it by the id"
 
 
 # Beam looks the coder of a tagged output up by this.

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from schemas.fingerprint import NUM_PERM
-from transforms.embedding import DEFAULT_MODEL
+from transforms.embedding_model import DEFAULT_MODEL
 from transforms.lsh import candidate_probability
 from transforms.story_scoring import DATA as SHIPPED
 

@@ -176,7 +176,7 @@ def tune(
         its folder, or its file where two share one.
       background_files: JSON lines of ordinary articles of the same languages.
       output: folder for the data files, that `run` takes.
-      embedding_model: as in `transforms.embedding`; None: weights for vectors are not
+      embedding_model: as in `transforms.embedding_model`; None: weights for vectors are not
         fitted.
       embedding_tokens: tokens of an article that are embedded.
 

@@ -1,20 +1,17 @@
-"""Embeddings: title and lead as one unit vector, by the real model."""
+"""Texts to vectors, on the real model."""
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from schemas.batch import column
-from transforms import embedding
 from transforms.embedding import (
-    DEFAULT_MODEL,
     EmbedRepresentatives,
     embed,
     embedding_text,
-    load_model,
-    model_folder,
     token_vectors,
 )
+from transforms.embedding_model import DEFAULT_MODEL
 
 TEXTS = [
     "The ferry struck a reef and sank.",
@@ -29,29 +26,6 @@ def test_a_title_stands_before_the_beginning_of_the_text():
         embedding_text("Dam breaks", "It broke.", max_tokens=4) == "Dam breaks\nIt broke."
     )
     assert embedding_text(None, "x" * 100, max_tokens=4) == "x" * 32
-
-
-def test_a_folder_without_a_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no config.json and no modules.json"):
-        model_folder(str(tmp_path))
-
-
-def test_a_hub_name_is_given_back_as_it_is():
-    assert (
-        model_folder("intfloat/multilingual-e5-small") == "intfloat/multilingual-e5-small"
-    )
-
-
-def test_a_model_that_cannot_be_read_is_refused(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ValueError, match="cannot be loaded: "):
-        load_model(str(tmp_path))
-
-
-def test_weights_that_are_not_those_published_are_refused(monkeypatch):
-    monkeypatch.setattr(embedding, "DEFAULT_MODEL_SHA256", "0" * 64)
-    with pytest.raises(ValueError, match="must have sha256 0000"):
-        model_folder(DEFAULT_MODEL)
 
 
 @pytest.mark.model

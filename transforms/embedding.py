@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -28,8 +29,9 @@ from transforms.embedding_model import load_model
 
 # A token is four characters of English on average; twice that is cut before tokenising.
 CHARACTERS_PER_TOKEN = 8
-# Texts of one forward pass.
+# Texts of one forward pass, and the numbers of tokens that they are padded to.
 BATCH_SIZE = 32
+LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 
 # A worker process may run several bundles at a time on its one model.
 _ENCODING = threading.Lock()
@@ -44,9 +46,9 @@ def embedding_text(title: str | None, text: str, *, max_tokens: int) -> str:
 def embed(texts: Sequence[str], *, model: str, max_tokens: int) -> npt.NDArray[np.float32]:
     """Embed texts, each to the same bits whatever stands beside it.
 
-    The last bits of a matrix product depend on the shape of the matrix, so every forward
-    pass has one shape: `BATCH_SIZE` texts, one of them a filler as long as the model can
-    see, to which the others are padded.
+    The last bits of a matrix product depend on the shape of the matrix, so the shape of a
+    forward pass depends on a text's own length alone: `BATCH_SIZE` texts of one of
+    `LENGTHS`, among them a filler of exactly that length, to which the others are padded.
 
     Args:
       texts: n texts.
@@ -57,23 +59,39 @@ def embed(texts: Sequence[str], *, model: str, max_tokens: int) -> npt.NDArray[n
       Array of shape (n, d), rows of length 1.
     """
     encoder = load_model(model)
-    filler = "a " * max_tokens
+    limit = encoder.max_seq_length
+    longest = min(max_tokens, limit or max_tokens)
     vectors = np.zeros((len(texts), vector_size(model)), np.float32)
-    for start in range(0, len(texts), BATCH_SIZE - 1):
-        part = list(texts[start : start + BATCH_SIZE - 1])
-        with _ENCODING:
-            longest = encoder.max_seq_length
-            encoder.max_seq_length = min(max_tokens, longest or max_tokens)
-            encoded = encoder.encode(
-                part + [filler] * (BATCH_SIZE - len(part)),
-                batch_size=BATCH_SIZE,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            )
-            encoder.max_seq_length = longest
-        vectors[start : start + len(part)] = encoded[: len(part)]
+    with _ENCODING:
+        counts = np.array([len(ids) for ids in _token_ids(encoder, texts, longest)])
+        steps = np.array([*(step for step in LENGTHS if step < longest), longest])
+        lengths = steps[np.searchsorted(steps, counts)]
+        for length in np.unique(lengths):
+            rows = np.flatnonzero(lengths == length)
+            encoder.max_seq_length = int(length)
+            for start in range(0, len(rows), BATCH_SIZE - 1):
+                part = rows[start : start + BATCH_SIZE - 1]
+                filler = ["a " * int(length)] * (BATCH_SIZE - len(part))
+                encoded = encoder.encode(
+                    [texts[row] for row in part] + filler,
+                    batch_size=BATCH_SIZE,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
+                )
+                vectors[part] = encoded[: len(part)]
+        encoder.max_seq_length = limit
     return vectors
+
+
+def _token_ids(encoder: Any, texts: Sequence[str], longest: int) -> list[list[int]]:
+    """Tokenise as the model does, its marks of beginning and end included."""
+    if not texts:
+        return []
+    found: list[list[int]] = encoder.tokenizer(
+        list(texts), truncation=True, max_length=longest
+    )["input_ids"]
+    return found
 
 
 def token_vectors(

@@ -94,7 +94,7 @@ class CopyThresholds:
     min_containment: float = 0.70
     partial_containment: float = 0.73
     near_jaccard: float = 0.35
-    near_ratio: float = 0.60
+    near_ratio: float = 0.50
     exact_jaccard: float = 0.98
     edited_alignment: float = 0.85
     edited_ratio: float = 0.70

@@ -22,18 +22,19 @@ INTRODUCTION = """\
 
 | file | one article is |
 | --- | --- |
-| `.jsonl`, `.ndjson`, `.json`, or those `.gz`, `.zst` | a line, or an object of one array |
+| `.jsonl`, `.ndjson`, `.json`, or those `.gz`, `.zst` | a line, or an object of one array, which may stand alone in an object: `{"articles": [...]}` |
 | `.parquet` | a row |
 | `.txt` | the file; its title is found where the first line is plainly one |
 | `.html`, `.htm` | the file; text, title, date and site are extracted by trafilatura |
 
 Fields are `id`, `url`, `source`, `published_at`, `title`, `text` or `html`, `language`,
 none of them required but one of `title`, `text` and `html`. A field of another name is
-found with `--field text=body`.
+found with `--field text=body`. In a pattern `**` stands for any number of folders.
 
 * **id** missing: a hash of the url without its tracking parameters, else of the file's
-  name and the content. The same id twice with the same content is a copy, `id#2`; with
-  other content the earlier one is kept and the other rejected.
+  name and the content. An id is kept as given. The same id twice with the same content
+  is a copy, `id#2`; with other content it stays with the earliest, without dates with the
+  content that most of the rows have, and the others are rejected.
 * **source** missing: the registrable domain of the url, else the site an HTML page names.
 * **published_at**: any usual form with its zone, or seconds since 1970; no zone means
   UTC. A date before 1900 or after the day after tomorrow is dropped and noted, and the

@@ -1,10 +1,13 @@
 """A batch run on files: what is checked first, what runs, what is left when it ends."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
+import os
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
-from transforms.embedding import load_model
+from transforms.embedding_model import load_model
+from transforms.listing import file_identities, matched_files
 from transforms.parquet import (
     COMMITTING,
     MANIFEST,
@@ -29,10 +33,11 @@ from transforms.parquet import (
     remove_leftovers,
     staging_folder,
 )
-from transforms.reading import ReadArticles, matched_files
+from transforms.reading import ReadArticles, checked_fields
 from transforms.story_scoring import shared_story_model
 
 _SECONDS_BETWEEN_LOOKS = 0.1
+_LOOKS_AT_A_WITHDRAWAL = 50
 
 
 def check_output(output: str, *, overwrite: bool) -> None:
@@ -43,13 +48,17 @@ def check_output(output: str, *, overwrite: bool) -> None:
         ours, or the staging folder of a run that is still at work; or if it cannot be
         the name of a folder.
     """
-    if not output.strip() or set(output) & set("*?[]"):
+    if not output.strip() or set(output) & set("*?[]") or output.endswith("://"):
         raise ValueError(
             f"output must name a folder, without any of * ? [ ], got {output!r}"
         )
-    if Path(output).is_file():
+    try:
+        is_file = Path(output).is_file()
+        (found,) = FileSystems.match([FileSystems.join(output, "**")])
+    except OSError as error:
+        raise ValueError(f"output folder {output} cannot be listed: {error}") from error
+    if is_file:
         raise ValueError(f"output must name a folder, {output} is a file")
-    (found,) = FileSystems.match([FileSystems.join(output, "**")])
     root = output.rstrip("/") + "/"
     for metadata in found.metadata_list:
         name = metadata.path.removeprefix(root)
@@ -73,15 +82,31 @@ def check_output(output: str, *, overwrite: bool) -> None:
         )
 
 
-def run_identifier(files: Sequence[str], config: Config) -> str:
-    """Name a run after its input and settings: the same again is the same run."""
-    sizes = []
-    for found in FileSystems.match(list(files)):
-        sizes += [
-            (metadata.path, metadata.size_in_bytes) for metadata in found.metadata_list
-        ]
-    content = json.dumps([config.digest(), sorted(sizes)])
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
+def run_identifier(files: Sequence[str], config: Config, fields: Mapping[str, str]) -> str:
+    """Name a run after its input and settings: the same again is the same run.
+
+    The content of the input counts, and that of the story model, not the folders they
+    are in; see `file_identities`.
+    """
+    models = os.scandir(config.story_model_folder) if config.stories else ()
+    content = [
+        config.digest(),
+        sorted(fields.items()),
+        file_identities(model.path for model in models),
+        file_identities(files),
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def _first_inside(files: Sequence[str], output: str) -> str | None:
+    """Give a file that lies in the output folder, by whatever path it is reached."""
+    remote = "://" in output
+    root = output.rstrip("/") if remote else os.path.realpath(output)
+    for file in files:
+        path = file if "://" in file else os.path.realpath(file)
+        if remote == ("://" in file) and path.startswith(f"{root}/"):
+            return file
+    return None
 
 
 def run(
@@ -112,11 +137,11 @@ def run(
     Raises:
       ValueError: if a setting, the input, the output folder or the model is refused.
     """
+    checked_fields(fields)
     files = matched_files(patterns)
     check_output(output, overwrite=overwrite)
-    inside = [file for file in files if file.startswith(output.rstrip("/") + "/")]
-    if inside:
-        raise ValueError(f"input must not lie inside the output folder, {inside[0]} does")
+    if inside := _first_inside(files, output):
+        raise ValueError(f"input must not lie inside the output folder, {inside} does")
     if config.stories:
         try:
             shared_story_model(config.story_model_folder)
@@ -130,39 +155,52 @@ def run(
         # In this process the workers find it loaded.
         load_model(config.embedding_model)
     staging = staging_folder(output)
-    run_id = run_id or run_identifier(files, config)
+    run_id = run_id or run_identifier(files, config, fields)
     options = PipelineOptions(list(beam_flags), save_main_session=False)
     runner = FnApiRunner() if local else None
     previous = read_manifest(output)
     remove_leftovers(output)
     try:
-        own_staging(staging)
-    except OSError as error:
-        raise ValueError(f"output folder {output} cannot be written: {error}") from error
-    pipeline = beam.Pipeline(runner=runner, options=options)
-    read = pipeline | "Read" >> ReadArticles(
-        files=files, fields=dict(fields), batch_size=batch_size
-    )
-    read | "Deduplicate" >> Deduplicate(
-        config=config,
-        output=output,
-        staging=staging,
-        run_id=run_id,
-        latest=datetime.datetime.now(datetime.UTC),
-        settings={"run_id": run_id, "config": dataclasses.asdict(config)},
-        replaces=(previous or {}).get("commit"),
-    )
-    try:
+        try:
+            own_staging(staging)
+        except OSError as error:
+            raise ValueError(
+                f"output folder {output} cannot be written: {error}"
+            ) from error
+        pipeline = beam.Pipeline(runner=runner, options=options)
+        read = pipeline | "Read" >> ReadArticles(
+            files=files, fields=dict(fields), batch_size=batch_size
+        )
+        read | "Deduplicate" >> Deduplicate(
+            config=config,
+            output=output,
+            staging=staging,
+            run_id=run_id,
+            latest=datetime.datetime.now(datetime.UTC),
+            settings={"run_id": run_id, "config": dataclasses.asdict(config)},
+            replaces=(previous or {}).get("commit"),
+        )
         _run_to_end(pipeline)
     except BaseException:
         # A worker that goes on by itself must not begin to commit any more.
         with COMMITTING:
-            remove_leftovers(output)
+            _withdraw(output, staging)
             raise
     manifest = read_manifest(output)
     if manifest is None:
         raise ValueError(f"a finished run must leave {MANIFEST} in {output}, found none")
     return manifest
+
+
+def _withdraw(output: str, staging: str) -> None:
+    """Remove what a run has written, and what a worker that goes on is still writing."""
+    for _ in range(_LOOKS_AT_A_WITHDRAWAL):
+        # A file that appears in a folder keeps the folder from being removed.
+        with contextlib.suppress(OSError):
+            remove_leftovers(output)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if not FileSystems.exists(staging):
+            return
 
 
 def _run_to_end(pipeline: beam.Pipeline) -> None:

@@ -1,43 +1,32 @@
 """The command line: a command parses, builds a Config and calls one function."""
 
-import dataclasses
-import difflib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import click
-
-from pipeline.config import Config
-
-_CONFIG_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+from typing import Any, NoReturn
 
 
-def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one option for every setting of Config."""
-    for field in reversed(_CONFIG_FIELDS.values()):
-        flag = "--" + field.name.replace("_", "-")
-        kind: Any = field.type
-        if choices := field.metadata.get("choices"):
-            kind = click.Choice(choices)
-        name = f"{flag}/--no-{flag[2:]}" if field.type is bool else flag
-        command = click.option(
-            name,
-            type=kind,
-            default=field.default,
-            show_default=True,
-            help=field.metadata["help"],
-        )(command)
-    return command
+def interrupted() -> NoReturn:
+    """Say that the program was interrupted and end it."""
+    print("newsdedup: interrupted", file=sys.stderr, flush=True)
+    # The thread that does the work goes on until the process ends.
+    os._exit(130)
 
 
-def config_of(options: dict[str, Any]) -> Config:
-    """Take the settings out of a command's options."""
-    return Config(**{name: options.pop(name) for name in _CONFIG_FIELDS})
+try:
+    import click
+
+    from pipeline.config import Config
+    from pipeline.flags import BeamCommand, config_of, config_options
+except KeyboardInterrupt:
+    # These take seconds to import, and there is no main() yet to hear of it.
+    interrupted()
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Commands(click.Group):
@@ -45,43 +34,6 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
-
-
-class _BeamCommand(click.Command):
-    """A command that passes Beam's own flags on; Beam drops those that it does not know."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        parameters = self.get_params(ctx)
-        ours = {
-            name for given in parameters for name in (*given.opts, *given.secondary_opts)
-        }
-        flags = {argument.split("=", 1)[0] for argument in args if argument.startswith("-")}
-        if others := sorted(flags - ours):
-            known = _beam_flags()
-            for flag in others:
-                if flag not in known:
-                    near = difflib.get_close_matches(flag, sorted(known | ours), n=1)
-                    hint = f", did you mean {near[0]}?" if near else ""
-                    raise click.UsageError(f"unknown option {flag}{hint}")
-        rest = super().parse_args(ctx, args)
-        if ctx.args and not ctx.args[0].startswith("-"):
-            raise click.UsageError(
-                f"unexpected argument {ctx.args[0]}: a pattern for --input needs quotes"
-            )
-        return rest
-
-
-def _beam_flags() -> set[str]:
-    import argparse
-
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    known: set[str] = set()
-    for options in PipelineOptions.__subclasses__():
-        parser = argparse.ArgumentParser(add_help=False)
-        options._add_argparse_args(parser)
-        known |= {name for action in parser._actions for name in action.option_strings}
-    return known
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -112,7 +64,7 @@ def _fields(
 
 
 @newsdedup.command(
-    cls=_BeamCommand,
+    cls=BeamCommand,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     short_help="Read articles, find copies and stories, write Parquet.",
 )
@@ -122,7 +74,8 @@ def _fields(
     multiple=True,
     required=True,
     metavar="GLOB",
-    help="files to read: .jsonl (.gz, .zst), .parquet, .txt, .html; may be repeated",
+    help="files or folders to read: .jsonl, .json, .txt, .html, all of them also .gz or "
+    ".zst, and .parquet; may be repeated",
 )
 @click.option("--output", required=True, metavar="DIR", help="folder of the tables")
 @click.option(
@@ -186,10 +139,16 @@ def run(
     short_help="Look at the stories of a run, at one story, or at one article."
 )
 @click.argument("output", metavar="OUT")
-@click.option("--story", metavar="ID", help="one story with its members and relations")
+@click.option(
+    "--story", metavar="ID", help="one story with its members and relations, or: largest"
+)
 @click.option("--article", metavar="ID", help="one article and why it is where it is")
 @click.option(
-    "--limit", default=20, show_default=True, help="stories listed, the largest first"
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="stories listed, the largest first",
 )
 def show(output: str, story: str | None, article: str | None, limit: int) -> None:
     """Look at what a run wrote to OUT.
@@ -201,6 +160,8 @@ def show(output: str, story: str | None, article: str | None, limit: int) -> Non
     """
     from pipeline.show import show_article, show_stories, show_story
 
+    if story is not None and article is not None:
+        raise click.UsageError("--story and --article exclude each other, got both")
     if story is not None:
         show_story(output, story)
     elif article is not None:
@@ -233,14 +194,14 @@ def curve(**options: Any) -> None:
     "--gold",
     multiple=True,
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     help="JSON lines with a field story, one set a file; may be repeated",
 )
 @click.option(
     "--background",
     multiple=True,
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=_FILE,
     help="JSON lines of ordinary articles of the same languages; may be repeated",
 )
 @click.option(
@@ -274,6 +235,112 @@ def tune(
             )
 
 
+@newsdedup.command(
+    cls=BeamCommand,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    short_help="Score a run on articles that you labelled.",
+)
+@click.option(
+    "--gold",
+    type=_FILE,
+    metavar="FILE",
+    help="JSON lines with a field story; null: not scored",
+)
+@click.option(
+    "--background",
+    multiple=True,
+    type=_FILE,
+    metavar="FILE",
+    help="JSON lines of more articles of the same run, not scored; may be repeated",
+)
+@click.option(
+    "--pairs",
+    type=_FILE,
+    metavar="FILE",
+    help="JSON lines with a, b and label: dup, not or contained",
+)
+@click.option(
+    "--pages",
+    type=_FILE,
+    metavar="FILE",
+    help="JSON lines with the text of a page and its segments to keep and to drop",
+)
+@click.option(
+    "--half",
+    type=click.Choice(["all", "first", "second"]),
+    default="all",
+    show_default=True,
+    help="only the stories and sites that tune fits to (first) or only scores (second)",
+)
+@click.option("--baselines", is_flag=True, help="score simple methods beside, too")
+@click.option(
+    "--planted",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="plant N copies of each of five kinds, and see which are found",
+)
+@click.option("--output", metavar="DIR", help="keep the tables and evaluation.json there")
+@click.option("--overwrite", is_flag=True, help="replace an earlier evaluation in DIR")
+@click.option(
+    "--json",
+    "result_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="write the scores and all mistakes there",
+)
+@click.option("--quiet", is_flag=True, help="no progress; the scores are printed")
+@config_options
+@click.pass_context
+def evaluate(
+    context: click.Context,
+    /,
+    gold: Path | None,
+    background: Sequence[Path],
+    pairs: Path | None,
+    pages: Path | None,
+    half: str,
+    baselines: bool,
+    planted: int | None,
+    output: str | None,
+    overwrite: bool,
+    result_file: Path | None,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Run on articles that you labelled; print scores and the worst mistakes.
+
+    \b
+    newsdedup evaluate --gold mine.jsonl
+    newsdedup evaluate --gold mine.jsonl --pairs pairs.jsonl --baselines --output scored
+    newsdedup evaluate --pages pages.jsonl --json pages-scores.json
+
+    Settings are those of run, and change what is scored: --min-containment 0.8.
+    """
+    config = config_of(options)
+    from pipeline.evaluate import evaluate as score
+    from pipeline.evaluate import write_result
+    from pipeline.scorecard import print_evaluation
+
+    result = score(
+        gold=gold,
+        background=background,
+        pairs=pairs,
+        pages=pages,
+        half=half,
+        baselines=baselines,
+        planted=planted or 0,
+        config=config,
+        output=output,
+        overwrite=overwrite,
+        beam_flags=context.args,
+        quiet=quiet,
+    )
+    if result_file is not None:
+        write_result(result, result_file)
+    print_evaluation(result)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give the exit status.
 
@@ -285,14 +352,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         newsdedup.main(args=arguments, prog_name="newsdedup", standalone_mode=False)
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         return _fail(error.format_message().rstrip("."))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return _fail(str(error))
     except (KeyboardInterrupt, click.Abort):
-        print("newsdedup: interrupted", file=sys.stderr, flush=True)
-        # The thread that does the work goes on until the process ends.
-        os._exit(130)
+        interrupted()
     return 0
 
 

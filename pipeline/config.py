@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from typing import Any
 
 from schemas.fingerprint import NUM_PERM
@@ -77,8 +78,10 @@ class Config:
             if field.type is int and field.name != "seed" and value < 1:
                 raise ValueError(f"{field.name} must be at least 1, got {value}")
             if field.type is float and field.metadata.get("share") is False:
-                if value <= 0:
-                    raise ValueError(f"{field.name} must be above 0, got {value}")
+                if not 0 < value < math.inf:
+                    raise ValueError(
+                        f"{field.name} must be above 0 and finite, got {value}"
+                    )
             elif field.type is float and not 0 < value <= 1:
                 raise ValueError(f"{field.name} must be above 0 and at most 1, got {value}")
         if not 0 <= self.seed < 2**32:

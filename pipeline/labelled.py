@@ -24,7 +24,9 @@ from schemas.batch import column, concatenate, list_array, list_column, with_col
 from transforms.boilerplate import ruled_lines, strip_batch
 from transforms.embedding import embed, embedding_text
 from transforms.fingerprint import fingerprint_articles
+from transforms.formats import Reject, Row, raw_values
 from transforms.parsing import parse_articles
+from transforms.reading import MAX_ROW_BYTES
 from transforms.recurrence import (
     LINE,
     RECURRING,
@@ -38,8 +40,6 @@ from transforms.titles import WHOLE, judge_texts, observe_texts
 
 # What the name of a made story begins with.
 MADE = "made of "
-
-_READ = ("id", "url", "source", "published_at", "title", "text", "html")
 
 # Lists of a fingerprint that belong together: keys, counts, and the same of the lead.
 _TERMS = ("terms", "term_counts", "lead_terms", "lead_term_counts")
@@ -79,21 +79,28 @@ def read_labelled(path: pathlib.Path) -> tuple[pa.RecordBatch, list[str | None]]
       RAW rows, and the field `story` of each: the gold story, None if it has none.
 
     Raises:
-      ValueError: if a line is no JSON object, with its number.
+      ValueError: if the file is empty, or a line is no JSON object or no article, with
+        its number.
     """
     rows: list[dict[str, object]] = []
     stories: list[str | None] = []
     for number, row in _objects(path):
-        stories.append(row.get("story"))
-        rows.append(
-            {
-                "file": path.name,
-                "position": number,
-                "repaired": False,
-                **{name: row.get(name) for name in _READ},
-                "language": row.get("language") or row.get("lang"),
-            }
-        )
+        # As a run reads it, but that nothing is passed over.
+        values = raw_values(Row(number, row, False), {}, MAX_ROW_BYTES)
+        story = row.get("story")
+        if isinstance(values, Reject):
+            raise ValueError(f"{path}, line {number}: {values.detail}")
+        if not isinstance(story, str | None):
+            raise ValueError(
+                f"{path}, line {number}: story must be text, got {story!r:.40}"
+            )
+        texts, repaired = values
+        texts["language"] = texts["language"] or row.get("lang")
+        stories.append(story)
+        place = {"file": path.name, "position": number, "repaired": repaired}
+        rows.append({**place, **texts})
+    if not rows:
+        raise ValueError(f"{path} must hold articles, got an empty file")
     return pa.RecordBatch.from_pylist(rows, schema=RAW), stories
 
 
@@ -104,7 +111,8 @@ def _objects(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str | None]]]:
                 row = orjson.loads(line)
             except orjson.JSONDecodeError as error:
                 raise ValueError(
-                    f"{path} must hold a JSON object on every line, line {number}: {error}"
+                    f"{path} must hold a JSON object on every line, line {number}: "
+                    f"{error.msg} at character {error.pos + 1}"
                 ) from error
             if not isinstance(row, dict):
                 raise ValueError(
@@ -214,7 +222,7 @@ def enlarged(
     size: int,
     *,
     seed: int,
-    kept: float = 0.85,
+    kept: float = 0.95,
     joined: float = 0.35,
     strange: float = 0.1,
 ) -> Labelled:

@@ -1,7 +1,11 @@
 """What a run wrote, for a person at a terminal: stories, one story, one article."""
 
 import datetime
+import os
 import sys
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +23,8 @@ from transforms.parquet import MANIFEST, read_manifest, table_files
 LARGEST = "largest"
 _EVIDENCE_ROWS = 12
 _PIPED_WIDTH = 140
+# A title in fewer columns is a tower of words.
+_NARROWEST_TEXT = 20
 _PASSAGE_CHARACTERS = 300
 
 
@@ -33,41 +40,49 @@ def read_table(
       filters: a pyarrow expression; rows that do not satisfy it are not read.
 
     Raises:
-      ValueError: if no run has finished there.
+      ValueError: if no run has finished there, or a file of it is gone or broken.
     """
     manifest = read_manifest(output)
     if manifest is None:
         raise ValueError(f"{output} holds no finished run: it has no {MANIFEST}")
     tables = []
     for path in table_files(output, manifest, name):
-        with FileSystems.open(path, compression_type="uncompressed") as stream:
-            tables.append(pq.read_table(stream, columns=columns, filters=filters))
+        try:
+            with FileSystems.open(path, compression_type="uncompressed") as stream:
+                tables.append(pq.read_table(stream, columns=columns, filters=filters))
+        except (OSError, pa.ArrowException) as error:
+            raise ValueError(f"{path} must be a file of the run, got {error}") from error
     return pa.concat_tables(tables)
 
 
 def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> None:
-    """Print what a run found: counts, and how long it took."""
-    statistics = manifest["statistics"]
+    """Print what a run found: counts, why rows were rejected, and how long it took."""
     rejects = sum(part["rows"] for part in manifest["tables"]["rejects"])
-    table = _table("", "")
-    table.show_header = False
-    table.columns[1].justify = "right"
+    table = Table(box=box.SIMPLE, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    # A run without articles has no statistics.
+    found = defaultdict(int, manifest["statistics"])
     counts = [
-        ("articles", f"{statistics['articles']:,}"),
+        ("articles", f"{found['articles']:,}"),
         ("rejects", f"{rejects:,}"),
-        ("copy groups", f"{statistics['copy_groups']:,}"),
-        ("stories", f"{statistics['stories']:,}"),
-        ("stories of several articles", f"{statistics['stories_of_several']:,}"),
-        ("largest story", f"{statistics['largest_story']:,} articles"),
-        ("words of furniture removed", f"{statistics['removed_words']:,}"),
+        ("copy groups", f"{found['copy_groups']:,}"),
+        ("stories", f"{found['stories']:,}"),
+        ("stories of several articles", f"{found['stories_of_several']:,}"),
+        ("largest story", _count(found["largest_story"], "article")),
+        ("words of furniture removed", f"{found['removed_words']:,}"),
     ]
-    if statistics["dropped_dates"]:
-        counts.append(("dates dropped", f"{statistics['dropped_dates']:,}"))
+    if found["dropped_dates"]:
+        counts.append(("dates dropped", f"{found['dropped_dates']:,}"))
     for label, value in (*counts, ("seconds", f"{seconds:,.1f}")):
         table.add_row(label, value)
     console = _console()
     console.print(table)
-    console.print(Text(f"newsdedup show {output}", style="bold"))
+    if rejects:
+        reasons = Counter(read_table(output, "rejects", ["reason"])["reason"].to_pylist())
+        counted = ", ".join(f"{number:,} {name}" for name, number in reasons.most_common())
+        _say(console, f"rejected: {counted}; the details are in {output}/rejects")
+    _say(console, f"newsdedup show {output}", style="bold", whole=True)
 
 
 def show_stories(output: str, limit: int) -> None:
@@ -92,34 +107,39 @@ def show_stories(output: str, limit: int) -> None:
             ("first_published_at", "ascending", "at_end"),
         ],
     )
-    table = _table("articles", "independent", "first", "title", "story")
-    for row in stories.take(order.slice(0, limit)).to_pylist():
-        table.add_row(
+    limit = min(limit, stories.num_rows)
+    rows = [
+        (
             f"{row['article_count']}",
             f"{row['independent_count']}",
             _time(row["first_published_at"]),
-            Text(row["title"]),
-            Text(row["story_id"], style="dim", overflow="fold"),
+            row["title"],
+            row["story_id"],
         )
+        for row in stories.take(order.slice(0, limit)).to_pylist()
+    ]
     console = _console()
-    console.print(table)
-    console.print(f"{min(limit, stories.num_rows):,} of {stories.num_rows:,} stories")
+    _print_rows(
+        console, ("articles", "independent", "first", "title", "story"), rows, text=3, key=4
+    )
+    console.print(f"{limit:,} of {stories.num_rows:,} stories")
 
 
 def show_story(output: str, story_id: str) -> None:
     """Print one story: its canonical article, its members and how they stand to it.
 
+    Args:
+      output: folder that a run wrote.
+      story_id: of the story, or LARGEST.
+
     Raises:
       ValueError: if there is no such story.
     """
     stories = read_table(output, "stories")
-    if story_id == LARGEST:
-        best = pc.index(
-            stories.column("article_count"), pc.max(stories.column("article_count"))
-        )
-        chosen = stories.slice(best.as_py(), 1).to_pylist()
-    else:
-        chosen = stories.filter(pc.field("story_id") == story_id).to_pylist()
+    chosen = stories.filter(pc.field("story_id") == story_id).to_pylist()
+    if not chosen and story_id == LARGEST and stories.num_rows:
+        counts = stories.column("article_count")
+        chosen = stories.slice(pc.index(counts, pc.max(counts)).as_py(), 1).to_pylist()
     if not chosen:
         raise ValueError(f"{output} holds no story {story_id}")
     (story,) = chosen
@@ -129,7 +149,7 @@ def show_story(output: str, story_id: str) -> None:
     by_id = {row["article_id"]: row for row in articles.to_pylist()}
     canonical = by_id[story["canonical_article_id"]]
     console = _console()
-    console.print(Text(story["title"], style="bold"))
+    _say(console, story["title"], style="bold")
     about = [_count(story["article_count"], "article")]
     if story["source_count"]:
         about.append(_count(story["source_count"], "source"))
@@ -137,34 +157,35 @@ def show_story(output: str, story_id: str) -> None:
     if story["first_published_at"]:
         first, last = story["first_published_at"], story["last_published_at"]
         about.append(f"{_time(first)} to {_time(last)}")
-    console.print(Text(", ".join(about)))
-    console.print(
-        Text(
-            f"canonical: {canonical['article_id']} of "
-            f"{canonical['source'] or 'unknown source'}, {story['canonical_reason']}"
-        )
+    _say(console, ", ".join(about))
+    _say(
+        console,
+        f"canonical: {canonical['article_id']} of "
+        f"{canonical['source'] or 'unknown source'}, {story['canonical_reason']}",
+        whole=True,
     )
-    console.print(Text(f"keywords: {', '.join(story['keywords'])}"))
+    _say(console, f"keywords: {', '.join(story['keywords'])}")
     numbers = {member["article_id"]: i for i, member in enumerate(story["members"], 1)}
-    table = _table(
-        "", "published", "source", "relation", "share", "score", "title", "article"
-    )
+    rows = []
     for member in story["members"]:
         row = by_id[member["article_id"]]
         relation = row["relation"].replace("_", " ")
         if row["matched_article_id"] not in (None, story["canonical_article_id"]):
             relation += f" of {numbers[row['matched_article_id']]}"
-        table.add_row(
-            f"{numbers[row['article_id']]}",
-            _time(row["published_at"]),
-            Text(row["source"] or "—"),
-            relation,
-            _number(row["containment"]),
-            _number(row["story_score"]),
-            Text(row["title"] or _beginning(row["text"], 60)),
-            Text(row["article_id"], style="dim", overflow="fold"),
+        rows.append(
+            (
+                f"{numbers[row['article_id']]}",
+                _time(row["published_at"]),
+                row["source"] or "—",
+                relation,
+                _number(row["containment"]),
+                _number(row["story_score"]),
+                row["title"] or _beginning(row["text"], 60),
+                row["article_id"],
+            )
         )
-    console.print(table)
+    headers = ("", "published", "source", "relation", "share", "score", "title", "article")
+    _print_rows(console, headers, rows, text=6, key=7)
 
 
 def show_article(output: str, article_id: str) -> None:
@@ -178,22 +199,25 @@ def show_article(output: str, article_id: str) -> None:
         raise ValueError(f"{output} holds no article {article_id}")
     (row,) = found.to_pylist()
     console = _console()
-    console.print(Text(row["title"] or _beginning(row["text"], 100), style="bold"))
-    console.print(
-        Text(
-            f"{row['source'] or 'unknown source'}, {_time(row['published_at'])}, "
-            f"{row['language']}, {_count(row['word_count'], 'word')}, "
-            f"{row['removed_word_count']} of furniture removed"
-        )
+    _say(console, row["title"] or _beginning(row["text"], 100), style="bold")
+    _say(
+        console,
+        f"{row['source'] or 'unknown source'}, {_time(row['published_at'])}, "
+        f"{row['language']}, {_count(row['word_count'], 'word')}, "
+        f"{row['removed_word_count']} of furniture removed",
     )
     if row["credited_source"]:
-        console.print(Text(f"credits {row['credited_source']}"))
+        _say(console, f"credits {row['credited_source']}")
     for note in row["notes"]:
-        console.print(Text(f"note: {note.replace('_', ' ')}"))
-    console.print(Text(f"story {row['story_id']}, copy group {row['duplicate_group_id']}"))
+        _say(console, f"note: {note.replace('_', ' ')}")
+    _say(
+        console,
+        f"story {row['story_id']}, copy group {row['duplicate_group_id']}",
+        whole=True,
+    )
     relation = row["relation"].replace("_", " ")
     towards = f" of {row['matched_article_id']}" if row["matched_article_id"] else ""
-    console.print(Text(f"{relation}{towards}", style="bold"))
+    _say(console, f"{relation}{towards}", style="bold", whole=True)
     matches = read_table(
         output,
         "matches",
@@ -210,22 +234,21 @@ def show_article(output: str, article_id: str) -> None:
             -(match["containment"] or match["story_score"] or 0),
         )
     )
-    table = _table(
-        "", "asked", "other article", "jaccard", "share", "cosine", "score", "rule"
-    )
-    for match in matches[:_EVIDENCE_ROWS]:
-        other = _other(match, article_id)
-        table.add_row(
+    rows = [
+        (
             "✓" if match["accepted"] else "✗",
             match["question"],
-            Text(other, overflow="fold"),
+            _other(match, article_id),
             _number(match["jaccard"]),
             _number(match["containment"]),
             _number(match["cosine"]),
             _number(match["story_score"]),
-            Text(match["rule"]),
+            match["rule"],
         )
-    console.print(table)
+        for match in matches[:_EVIDENCE_ROWS]
+    ]
+    headers = ("", "asked", "other article", "jaccard", "share", "cosine", "score", "rule")
+    _print_rows(console, headers, rows, text=7, key=2)
     if len(matches) > _EVIDENCE_ROWS:
         console.print(f"{_EVIDENCE_ROWS} of {_count(len(matches), 'comparison')}")
     _print_passage(console, row, matches)
@@ -241,8 +264,8 @@ def _print_passage(
             names = ("start", "end") if first else ("matched_start", "matched_end")
             start, end = (match["passages"][0][name] for name in names)
             other = _other(match, row["article_id"])
-            console.print(Text(f"longest passage shared with {other}:", style="bold"))
-            console.print(Text(_beginning(row["text"][start:end], _PASSAGE_CHARACTERS)))
+            _say(console, f"longest passage shared with {other}:", style="bold", whole=True)
+            _say(console, _beginning(row["text"][start:end], _PASSAGE_CHARACTERS))
             return
 
 
@@ -253,12 +276,68 @@ def _other(match: dict[str, Any], article_id: str) -> str:
 
 
 def _console() -> Console:
-    """Write as wide as the terminal is; into a file or pipe, wide enough for any row."""
-    return Console() if sys.stdout.isatty() else Console(width=_PIPED_WIDTH)
+    """Write as wide as the terminal is, or as COLUMNS says; into a pipe, wide enough."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return Console()
+    return Console(width=_PIPED_WIDTH)
 
 
-def _table(*headers: str) -> Table:
-    return Table(*headers, box=box.SIMPLE, pad_edge=False)
+def _print_rows(
+    console: Console,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    text: int,
+    key: int,
+) -> None:
+    """Print rows as a table or, where it would not fit, as a block each.
+
+    Args:
+      console: where to.
+      headers: of the columns.
+      rows: a text for each header.
+      text: the column whose texts may be broken into lines.
+      key: the column of ids, which are never broken: they are wanted for the next look.
+    """
+    columns = list(zip(headers, *rows, strict=True))
+    widths = [max(cell_len(_visible(cell)) for cell in column) for column in columns]
+    widths[text] = min(widths[text], _NARROWEST_TEXT)
+    # Three between two columns, one at either end.
+    if sum(widths) + 3 * len(widths) - 1 <= console.width:
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        for number, header in enumerate(headers):
+            style = "dim" if number == key else None
+            table.add_column(header, style=style, no_wrap=number != text)
+        for row in rows:
+            table.add_row(*(Text(_visible(cell)) for cell in row))
+        console.print(table)
+        return
+    for row in rows:
+        about = [
+            f"{header} {cell}".strip()
+            for number, (header, cell) in enumerate(zip(headers, row, strict=True))
+            if cell and number not in (text, key)
+        ]
+        console.print()
+        _say(console, ", ".join(about))
+        _say(console, row[text])
+        _say(console, row[key], style="dim", whole=True)
+    console.print()
+
+
+def _say(console: Console, text: str, *, style: str = "", whole: bool = False) -> None:
+    """Print a line; a whole one is broken by the terminal alone, and so no id in it is."""
+    console.print(Text(_visible(text), style=style), soft_wrap=whole)
+
+
+def _visible(text: str) -> str:
+    """Write control characters as escapes: they are none of the terminal's business."""
+    return text if text.isprintable() else "".join(map(_visible_character, text))
+
+
+def _visible_character(character: str) -> str:
+    is_control = unicodedata.category(character) == "Cc"
+    return character.encode("unicode_escape").decode() if is_control else character
 
 
 def _time(moment: datetime.datetime | None) -> str:

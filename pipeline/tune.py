@@ -193,6 +193,12 @@ def tune(
     for path in gold_files:
         folder = path.resolve().parent.name
         raw, stories = read_labelled(path)
+        sizes = Counter(story for story in stories if story is not None)
+        if not sizes or max(sizes.values()) < 2:
+            raise ValueError(
+                f"{path} must have stories of several articles, by the field story, got "
+                f"{len(sizes)} stories of one in {len(stories)} lines"
+            )
         prints = fingerprint_corpus(
             raw, embedding_model=embedding_model, embedding_tokens=embedding_tokens
         )

@@ -3,6 +3,8 @@
 import dataclasses
 import doctest
 
+import math
+
 import pytest
 
 from pipeline import config
@@ -23,7 +25,15 @@ def test_examples_in_docstrings_hold():
         ),
         ({"min_jaccard": 1.5}, "min_jaccard must be above 0 and at most 1, got 1.5"),
         ({"min_words": 0}, "min_words must be at least 1, got 0"),
-        ({"follow_up_hours": -1.0}, "follow_up_hours must be above 0, got -1.0"),
+        ({"follow_up_hours": -1.0}, "follow_up_hours must be above 0 and finite, got -1"),
+        (
+            {"follow_up_hours": math.inf},
+            "follow_up_hours must be above 0 and fin.*, got inf",
+        ),
+        (
+            {"follow_up_hours": math.nan},
+            "follow_up_hours must be above 0 and fin.*, got nan",
+        ),
         ({"embedding": "some"}, "embedding must be one of all, none, got some"),
     ],
 )

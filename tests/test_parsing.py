@@ -49,7 +49,7 @@ def parsed(**row: Any) -> dict[str, Any]:
 
 def test_given_fields_are_kept() -> None:
     article = parsed(
-        id=" a1 ",
+        id="a1",
         url="https://www.lornpost.example/news/bridge",
         source="Lorn Post",
         published_at="2025-05-16T15:04:00-04:00",
@@ -65,6 +65,18 @@ def test_given_fields_are_kept() -> None:
     assert article["text"] == STORY
     assert article["language"] == "en"
     assert article["notes"] == []
+
+
+@pytest.mark.parametrize("given", [" a1 ", "a\nb", "a  b", "a\r\n", "x&amp;y", "e\u0301"])
+def test_given_id_is_kept_as_it_is(given: str) -> None:
+    assert parsed(id=given, text=STORY)["article_id"] == given
+    _, rejects = parse_articles(raw({"id": given}), latest=LATEST)
+    assert rejects.column("article_id").to_pylist() == [given]
+
+
+@pytest.mark.parametrize("given", ["", " \n", "\0", "\u2003"])
+def test_id_of_nothing_to_see_is_none(given: str) -> None:
+    assert parsed(id=given, text=STORY)["article_id"] == parsed(text=STORY)["article_id"]
 
 
 def test_ids_and_keys_are_stable_across_releases() -> None:
@@ -164,6 +176,7 @@ def test_row_without_text_and_title_is_rejected() -> None:
     )
     assert page["article_id"] is None
     assert "26 characters of html" in page["detail"]
+    assert first["detail"] == "neither text nor title in 2 characters of text"
 
 
 def test_text_keeps_its_lines_and_loses_what_is_no_text() -> None:

@@ -1,8 +1,11 @@
 import gzip
 import itertools
 import json
+import os
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,8 @@ from hypothesis import strategies as st
 
 from schemas.article import RAW, REJECT_REASONS
 from transforms.decoding import decoded, lines
-from transforms.reading import (
-    ReadArticles,
-    checked_fields,
-    file_format,
-    file_groups,
-    matched_files,
-    read_files,
-)
+from transforms.listing import matched_files
+from transforms.reading import ReadArticles, checked_fields, read_files
 
 LIMIT = 10_000
 
@@ -78,8 +75,12 @@ def test_json_lines_give_a_row_each_whatever_the_compression(
     [
         (b'[{"id": "a"}, {"id": "b"},\n 3]', [1, 2]),
         (b'{\n  "id": "a",\n  "text": "x"\n}\n', [1]),
+        (b'{ "id": "a",\n  "text": "x"\n}\n', [1]),
+        (b'{"id": "a", "text": "x", "tags": [{"name": "x"}]}', [1]),
         (b"\xef\xbb\xbf[]", []),
         (b"", []),
+        (b"\n \n", []),
+        (b"5", []),
     ],
 )
 def test_json_file_may_be_an_array_or_one_object(
@@ -92,6 +93,66 @@ def test_json_file_may_be_an_array_or_one_object(
     )
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("around", [{}, {"status": "ok", "total": 2, "errors": []}])
+def test_json_object_that_holds_one_array_of_objects_stands_for_it(
+    tmp_path: Path, around: dict[str, Any], indent: int | None
+) -> None:
+    value = {**around, "articles": [{"id": "a", "source": {"name": "Post"}}, {"id": "b"}]}
+    raw, rejects, _ = read(written(tmp_path, "a.json", json.dumps(value, indent=indent)))
+    assert not rejects
+    assert [(row["id"], row["position"]) for row in raw] == [("a", 1), ("b", 2)]
+    assert raw[0]["source"] == "Post"
+
+
+def test_json_object_of_an_empty_array_holds_no_row(tmp_path: Path) -> None:
+    assert read(written(tmp_path, "a.json", '{"articles": []}')) == ([], [], 0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"articles": [{"id": "a"}], "others": [{"id": "b"}]},
+        {"a": {"text": "x"}, "b": {"text": "y"}},
+        {"articles": ["a", "b"]},
+        {"headline": "Rain", "pictures": []},
+    ],
+)
+def test_json_object_of_which_nobody_knows_what_it_is_is_rejected_with_its_names(
+    tmp_path: Path, value: object
+) -> None:
+    _, (reject,), _ = read(written(tmp_path, "a.json", json.dumps(value)))
+    assert reject["reason"] == "no_text"
+    assert reject["detail"].endswith(", ".join(value))
+
+
+def test_json_lines_in_a_json_file_lose_only_the_broken_line(tmp_path: Path) -> None:
+    data = '{"id": "a", "text": "cut off\n{"id": "b"}\n{"id": "c"}\n'
+    raw, (reject,), _ = read(written(tmp_path, "a.json", data))
+    assert [row["id"] for row in raw] == ["b", "c"]
+    assert (reject["reason"], reject["position"]) == ("broken_json", 1)
+
+
+def test_long_json_of_one_line_is_read(tmp_path: Path) -> None:
+    rows = [{"id": str(number), "text": "Rain. " * 100} for number in range(500)]
+    raw, _, _ = read(written(tmp_path, "a.json", json.dumps({"articles": rows})))
+    assert [row["id"] for row in raw] == [row["id"] for row in rows]
+
+
+def test_row_without_content_is_rejected_with_the_names_it_has(tmp_path: Path) -> None:
+    row = {"id": "a", "text": None, "headline": "Rain", "body": "It rains."}
+    path = written(tmp_path, "a.jsonl", json.dumps(row))
+    _, (reject,), _ = read(path)
+    assert (reject["reason"], reject["article_id"]) == ("no_text", "a")
+    assert reject["detail"] == (
+        "neither text nor title; --field maps other names, got headline, body"
+    )
+    assert read(path, text="body")[0][0]["text"] == "It rains."
+    pq.write_table(pa.table({"body": ["x", "y"]}), tmp_path / "a.parquet")
+    _, rejects, _ = read(tmp_path / "a.parquet")
+    assert [reject["detail"][-8:] for reject in rejects] == ["got body"] * 2
+
+
 @pytest.mark.parametrize(
     ("line", "reason", "detail"),
     [
@@ -102,7 +163,7 @@ def test_json_file_may_be_an_array_or_one_object(
         (b"null", "wrong_type", "a row must be an object, got null"),
         (b'{"id": "a", "text": ["x"]}', "wrong_type", "text must be text, got a list"),
         (b'{"id": "a", "text": 3}', "wrong_type", "text must be text, got 3"),
-        (b'{"id": "a", "source": {"name": "x"}}', "wrong_type", "got an object"),
+        (b'{"id": "a", "source": {"id": "x"}}', "wrong_type", "got an object"),
         (b'{"id": "a", "url": true}', "wrong_type", "got true or false"),
         (b'{"id": 1.5}', "wrong_type", "id must be text or a whole number, got 1.5"),
         (
@@ -161,10 +222,12 @@ def test_unknown_field_is_an_error() -> None:
 
 
 def test_half_surrogates_are_dropped_and_nan_is_null(tmp_path: Path) -> None:
-    data = b'{"text": "a\\ud83d b", "title": NaN}\n{"text": "a\\ud83d\\ude00 b"}'
-    (half, whole), _, _ = read(written(tmp_path, "a.jsonl", data))
+    data = b'{"text": "a\\ud83d b", "title": NaN}\n{"text": "a\\ud83d\\ude00 b"}\n'
+    data += b'{"id": 1e999, "text": "a", "views": 1e99}'
+    (half, whole, large), _, _ = read(written(tmp_path, "a.jsonl", data))
     assert (half["text"], half["title"], half["repaired"]) == ("a b", None, True)
     assert (whole["text"], whole["repaired"]) == ("a\U0001f600 b", False)
+    assert (large["id"], large["text"]) == (None, "a")
 
 
 @pytest.mark.parametrize(
@@ -220,6 +283,21 @@ def test_binary_file_is_undecodable(tmp_path: Path, data: bytes) -> None:
     assert (raw, reject["reason"]) == ([], "undecodable")
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.html", "a.json", "a.jsonl", "a.jsonl.gz"])
+def test_packed_file_whose_name_does_not_say_so_is_one_reject(
+    tmp_path: Path, name: str
+) -> None:
+    lines = gzip.compress(b'{"id": "a"}\n' * 9)
+    data = compressed(name, lines)
+    with zipfile.ZipFile(tmp_path / "zipped.txt", "w") as archive:
+        archive.writestr("a.txt", "Rain")
+    _, rejects, _ = read([written(tmp_path, name, data), tmp_path / "zipped.txt"])
+    assert [reject["detail"] for reject in rejects] == [
+        f"OSError: the file holds {kind} data, which its name does not say"
+        for kind in ("gzip", "zip")
+    ]
+
+
 def test_file_of_one_article_above_the_limit_is_rejected(tmp_path: Path) -> None:
     _, rejects, _ = read(
         [written(tmp_path, name, b"x" * (LIMIT + 1)) for name in ("a.txt", "b.html")]
@@ -273,8 +351,10 @@ def test_several_streams_in_one_file_are_read_to_the_end(tmp_path: Path) -> None
 
 def test_unreadable_file_costs_one_reject_and_not_the_run(tmp_path: Path) -> None:
     (tmp_path / "folder.txt").mkdir()
+    (tmp_path / "dangling.txt").symlink_to(tmp_path / "nowhere")
     paths = [
         tmp_path / "vanished.jsonl",
+        tmp_path / "dangling.txt",
         tmp_path / "folder.txt",
         written(tmp_path, "no.parquet", "not parquet at all"),
         written(tmp_path, "no.jsonl.gz", "not gzip at all, though it says so"),
@@ -282,8 +362,8 @@ def test_unreadable_file_costs_one_reject_and_not_the_run(tmp_path: Path) -> Non
     ]
     raw, rejects, rows_read = read(paths)
     assert [row["text"] for row in raw] == ["Rain"]
-    assert [reject["reason"] for reject in rejects] == ["unreadable_file"] * 4
-    assert rows_read == 5
+    assert [reject["reason"] for reject in rejects] == ["unreadable_file"] * 5
+    assert rows_read == 6
 
 
 def test_parquet_columns_become_texts(tmp_path: Path) -> None:
@@ -312,6 +392,28 @@ def test_parquet_columns_become_texts(tmp_path: Path) -> None:
     assert [row["position"] for row in raw] == [1, 2, 3]
 
 
+def test_parquet_ids_may_be_decimals_or_uuids(tmp_path: Path) -> None:
+    number = pa.array([Decimal(12), None, Decimal(10**20)], pa.decimal128(38, 0))
+    names = pa.array([bytes(16), None, bytes(range(16))], pa.uuid())
+    for name, ids in (("a.parquet", number), ("b.parquet", names)):
+        pq.write_table(pa.table({"id": ids, "text": ["x"] * 3}), tmp_path / name)
+    raw, rejects, _ = read([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+    assert not rejects
+    assert [row["id"] for row in raw] == [
+        *("12", None, "100000000000000000000"),
+        *("00000000-0000-0000-0000-000000000000", None),
+        "00010203-0405-0607-0809-0a0b0c0d0e0f",
+    ]
+
+
+def test_parquet_file_with_a_column_twice_is_rejected(tmp_path: Path) -> None:
+    columns = [pa.array(["x"]), pa.array(["y"])]
+    pq.write_table(pa.table(columns, ["text", "text"]), tmp_path / "a.parquet")
+    raw, (reject,), _ = read(tmp_path / "a.parquet")
+    assert (raw, reject["reason"]) == ([], "unreadable_file")
+    assert reject["detail"] == "a column must stand once, got text several times"
+
+
 def test_parquet_column_of_the_wrong_type_rejects_its_rows(tmp_path: Path) -> None:
     table = pa.table({"id": ["a", "b"], "text": pa.array([["x"], None])})
     pq.write_table(table, tmp_path / "a.parquet")
@@ -321,94 +423,14 @@ def test_parquet_column_of_the_wrong_type_rejects_its_rows(tmp_path: Path) -> No
     assert "text must be text, got list<" in reject["detail"]
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("a/b.jsonl", ("lines", None)),
-        ("gs://b/c.JSON.GZ", ("json", "gzip")),
-        ("x.txt.zst", ("text", "zstd")),
-        ("x.htm", ("html", None)),
-        ("x.parquet", ("parquet", None)),
-    ],
-)
-def test_name_tells_the_format(path: str, expected: tuple[str, str | None]) -> None:
-    assert file_format(path) == expected
-
-
-@pytest.mark.parametrize(
-    "path", ["a.csv", "a", "a.gz", "a.parquet.gz", "jsonl", "a/.txt/b"]
-)
-def test_unknown_format_is_an_error_that_names_the_known(path: str) -> None:
-    with pytest.raises(ValueError, match=rf"one of \.jsonl, .*\.parquet.* got {path}"):
-        file_format(path)
-
-
-def test_patterns_give_sorted_distinct_files_relative_as_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in (
-        "in/b.txt",
-        "in/a.jsonl",
-        "in/deep/c.parquet",
-        "in/.hidden/d.txt",
-        "in/[e].txt",
-    ):
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).touch()
-    Path("in/notes.md").touch()
-    Path("in/.swap.txt").touch()
-    everything = ["in/[e].txt", "in/a.jsonl", "in/b.txt", "in/deep/c.parquet"]
-    assert matched_files(["in"]) == everything
-    assert matched_files(["./in/", "in//b.txt"]) == everything
-    assert matched_files(["in/*.txt"]) == ["in/[e].txt", "in/b.txt"]
-    assert matched_files(["in/[e].txt"]) == ["in/[e].txt"]
-    assert matched_files([f"{tmp_path}/in/deep/*"]) == [f"{tmp_path}/in/deep/c.parquet"]
-    with pytest.raises(ValueError, match=r"must be one of .*, got in/notes.md"):
-        matched_files(["in/*"])
-
-
-@pytest.mark.parametrize(
-    ("pattern", "message"),
-    [
-        ("nothing*", "input must match a file, got nothing*"),
-        ("nothing.txt", "input must match a file, got nothing.txt"),
-        ("", "input must name a file, a folder or a glob"),
-        ("empty", "input must match a file of a known format"),
-        ("foo://bar/*", "foo://bar"),
-    ],
-)
-def test_pattern_that_matches_nothing_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError) as raised:  # noqa: PT011
-        matched_files([pattern])
-    assert message in str(raised.value)
-
-
-@given(
-    st.dictionaries(st.text("ab", max_size=4), st.integers(0, 9)),
-    st.integers(1, 12),
-    st.integers(1, 5),
-)
-def test_groups_hold_every_file_once_and_stay_small(
-    sizes: dict[str, int], group_bytes: int, group_files: int
-) -> None:
-    groups = file_groups(sizes, group_bytes=group_bytes, group_files=group_files)
-    assert [file for group in groups for file in group] == sorted(sizes)
-    for group in groups:
-        assert 0 < len(group) <= group_files
-        assert len(group) == 1 or sum(sizes[file] for file in group) <= group_bytes
-
-
 def test_transform_reads_what_the_function_reads(
     tmp_path: Path, apply: Callable[..., dict[str, list[Any]]]
 ) -> None:
     for number in range(7):
         written(tmp_path, f"{number}.txt", f"Rain on day {number}")
     written(tmp_path, "many.jsonl", '{"id": "a"}\nbroken\n{"id": "b"}')
+    written(tmp_path, os.fsdecode(b"caf\xe9.txt"), "Rain at the café")
+    (tmp_path / "dangling.txt").symlink_to("nowhere")
     files = matched_files([str(tmp_path)])
     outputs = apply(ReadArticles(files=files, batch_size=5))
     raw = [row for batch in outputs["raw"] for row in batch.to_pylist()]
@@ -417,7 +439,7 @@ def test_transform_reads_what_the_function_reads(
     by_place = sorted(raw, key=lambda row: (row["file"], row["position"]))
     assert by_place == sorted(expected, key=lambda row: (row["file"], row["position"]))
     assert rejects == expected_rejects
-    assert sum(outputs["rows_read"]) == rows_read == 10
+    assert sum(outputs["rows_read"]) == rows_read == 12
     assert max(batch.num_rows for batch in outputs["raw"]) == 5
 
 

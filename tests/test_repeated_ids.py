@@ -98,7 +98,33 @@ def test_other_content_is_rejected_in_favour_of_the_earliest() -> None:
     )
 
 
-def test_without_dates_the_smallest_content_key_wins() -> None:
+def test_without_dates_the_content_that_most_rows_have_keeps_the_id() -> None:
+    few, many = sorted(["x", "y"], key=key)
+    rows = [article("a", few), *(article("a", many) for _ in range(2))]
+    # The same content under another id, or with another number, says nothing of this one.
+    rows += [article(other, few) for other in ("b", "b", "b", "a#7")]
+    kept, rejects = settled(*rows)
+    texts = {row["article_id"]: row["text"] for row in kept}
+    assert texts["a"] == texts["a#2"] == many
+    assert texts["a#7"] == few
+    assert [(row["article_id"], row["position"]) for row in rejects] == [("a", 1)]
+
+
+def test_the_earliest_keeps_the_id_against_any_number() -> None:
+    rows = [article("a", "often", day=1)] * 3 + [article("a", "early", day=0)]
+    kept, rejects = settled(*rows)
+    assert [row["text"] for row in kept] == ["early"]
+    assert len(rejects) == 3
+
+
+def test_at_one_time_the_content_that_most_rows_have_keeps_the_id() -> None:
+    few, many = sorted(["x", "y"], key=key)
+    rows = [article("a", few, day=0), article("a", many, day=0), article("a", many)]
+    kept, _ = settled(*rows)
+    assert {row["text"] for row in kept} == {many}
+
+
+def test_among_equally_many_the_smallest_content_key_wins() -> None:
     texts = ["x", "y", "z"]
     kept, rejects = settled(*(article("a", text) for text in texts))
     assert [row["text"] for row in kept] == [min(texts, key=key)]

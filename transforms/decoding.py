@@ -36,6 +36,15 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 FOREIGN = re.compile(rb"[\x80-\xff]")
+# What a file begins with that holds no text, whatever its name says.
+PACKED = (
+    (re.compile(rb"\x1f\x8b\x08"), "gzip"),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
+    (re.compile(rb"PK\x03\x04"), "zip"),
+    (re.compile(rb"BZh[1-9]1AY&SY"), "bzip2"),
+    (re.compile(rb"\xfd7zXZ\0"), "xz"),
+    (re.compile(rb"PAR1\x15"), "Parquet"),
+)
 DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w-]{2,40})""", re.I)
 
 
@@ -73,6 +82,19 @@ def file_chunks(path: str, codec: str | None) -> Iterator[bytes]:
         raise OSError(reason)
     yield tail
     raise EOFError(reason)
+
+
+def unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass on the chunks of a text.
+
+    Raises:
+      OSError: if they begin as an archive, or another file that is no text, does.
+    """
+    for number, chunk in enumerate(chunks):
+        for beginning, kind in PACKED if number == 0 else ():
+            if beginning.match(chunk):
+                raise OSError(f"the file holds {kind} data, which its name does not say")
+        yield chunk
 
 
 def _is_empty(path: str) -> bool:

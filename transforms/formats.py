@@ -19,8 +19,15 @@ import pyarrow.parquet as pq
 from transforms.decoding import at_most, declared_text, decoded, lines, looks_binary, opened
 
 FIELDS = ("id", "url", "source", "published_at", "title", "text", "html", "language")
+# Of these a row must have one.
+CONTENT = ("title", "text", "html")
+# An object that has one of these is an article, whatever arrays it holds.
+ARTICLE_FIELDS = ("id", "url", "text", "html")
 # A JSON array must be held to be parsed; above this, write JSON lines.
 MAX_ARRAY_BYTES = 256 << 20
+# A line that ends so is the beginning of a value of several lines.
+OPEN_ENDS = (b"[", b"{", b",", b":")
+NAMES_CHARACTERS = 60
 
 
 class Row(NamedTuple):
@@ -43,8 +50,9 @@ class Reject(NamedTuple):
 def json_value(data: bytes) -> tuple[object, bool]:
     """Parse one JSON value; give it and whether its encoding had to be mended.
 
-    Beyond the standard: NaN and Infinity, which Python writes, are null; half of a
-    surrogate pair, which JavaScript leaves when it cuts a text, is dropped.
+    Beyond the standard: NaN and Infinity, which Python writes, and numbers too large to
+    be one are null; half of a surrogate pair, which JavaScript leaves when it cuts a
+    text, is dropped. Of a key that stands twice the last counts.
 
     Raises:
       UnicodeError: if the bytes are no text.
@@ -61,13 +69,22 @@ def json_value(data: bytes) -> tuple[object, bool]:
                 raise UnicodeError("neither UTF-8 nor another encoding of text") from None
             return json_value(guess.encode())[0], True
         try:
-            value = json.loads(text, parse_constant=lambda _: None)
+            value = json.loads(text, parse_constant=_null, parse_float=_finite)
         except (ValueError, RecursionError):
             place = f"character {error.pos + 1:,} of {len(text):,}"
             raise ValueError(f"{error.msg} at {place}") from None
         written = json.dumps(value, ensure_ascii=False)
         whole = written.encode(errors="ignore").decode()
         return orjson.loads(whole), whole != written
+
+
+def _null(_: str) -> None:
+    return None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def _parsed(position: int, data: bytes) -> tuple[object, bool] | Reject:
@@ -101,25 +118,64 @@ def json_line_rows(
 
 
 def json_rows(
-    chunks: Iterator[bytes], repaired: bool, max_row_bytes: int
+    chunks: Iterator[bytes], fields: Mapping[str, str], repaired: bool, max_row_bytes: int
 ) -> Iterator[Row | Reject]:
-    """Give the rows of a .json file: an array of objects, one object, or JSON lines."""
-    first = next(chunks, b"").lstrip()
-    chunks = itertools.chain([first], chunks)
-    if not first.startswith(b"[") and first.partition(b"\n")[0].strip() != b"{":
+    """Give the rows of a .json file: an array of objects, one object, or JSON lines.
+
+    An object that is no article itself and holds one array of objects, as an answer of a
+    web service does ({"status": "ok", "articles": [...]}), stands for that array.
+    """
+    head, several = _first_line(chunks)
+    chunks = itertools.chain([head], chunks)
+    first = head.lstrip().partition(b"\n")[0].rstrip()
+    if several and not first.startswith(b"[") and not first.endswith(OPEN_ENDS):
         yield from json_line_rows(chunks, repaired, max_row_bytes)
         return
     whole = at_most(chunks, MAX_ARRAY_BYTES)
     if whole is None:
         yield _too_long(1, "a file that is no JSON lines", MAX_ARRAY_BYTES)
         return
+    if not whole or whole.isspace():
+        return
     parsed = _parsed(1, whole)
     if isinstance(parsed, Reject):
         yield parsed
         return
     value, mended = parsed
-    for position, item in enumerate(value if isinstance(value, list) else [value], 1):
+    for position, item in enumerate(_items(value, fields), 1):
         yield _object_row(position, item, mended or repaired)
+
+
+def _first_line(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
+    """Read until there is more than a line; give what was read and whether there is."""
+    head = bytearray()
+    for chunk in chunks:
+        head += chunk
+        # To look at all of it with every chunk would take minutes for one long line.
+        if b"\n" in chunk and head.strip().count(b"\n"):
+            return bytes(head), True
+        if len(head) > MAX_ARRAY_BYTES:
+            break
+    return bytes(head), b"\n" in head.strip()
+
+
+def _items(value: object, fields: Mapping[str, str]) -> list[object]:
+    """Give the rows that a JSON file of one value holds."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and not any(
+        fields.get(name, name) in value for name in ARTICLE_FIELDS
+    ):
+        arrays = [
+            found
+            for found in value.values()
+            if isinstance(found, list)
+            and (found or len(value) == 1)
+            and all(isinstance(item, dict) for item in found)
+        ]
+        if len(arrays) == 1:
+            return arrays[0]
+    return [value]
 
 
 def _too_long(position: int, what: str, max_bytes: int) -> Reject:
@@ -152,6 +208,14 @@ def parquet_rows(
     with opened(path, None) as stream:
         file = pq.ParquetFile(stream, buffer_size=1 << 20)
         names = [name for name in file.schema_arrow.names if name in wanted]
+        if twice := [name for name in set(names) if names.count(name) > 1]:
+            detail = f"a column must stand once, got {min(twice)} several times"
+            yield Reject(1, "unreadable_file", detail)
+            return
+        # Without their values: what a reject names.
+        others = dict.fromkeys(
+            name for name in file.schema_arrow.names if name not in names
+        )
         position = 0
         for batch in file.iter_batches(batch_size, columns=names, use_threads=False):
             values = [
@@ -161,7 +225,7 @@ def parquet_rows(
             for row in range(batch.num_rows):
                 position += 1
                 found = {name: of[row] for name, of in zip(names, values, strict=True)}
-                yield Row(position, found, False)
+                yield Row(position, {**others, **found}, False)
 
 
 def _column_values(column: pa.Array, is_time: bool) -> list[object]:
@@ -179,6 +243,11 @@ def _column_values(column: pa.Array, is_time: bool) -> list[object]:
         return column.cast(pa.large_binary()).to_pylist()
     if any(is_kind(kind) for is_kind in PLAIN_KINDS):
         return column.to_pylist()
+    # As data warehouses write their ids.
+    if pa.types.is_decimal(kind) and not kind.scale:
+        return [value if value is None else int(value) for value in column.to_pylist()]
+    if isinstance(kind, pa.UuidType):
+        return [value if value is None else str(value) for value in column.to_pylist()]
     return [kind if value else None for value in column.is_valid().to_pylist()]
 
 
@@ -198,7 +267,8 @@ def raw_values(
 ) -> tuple[dict[str, str | None], bool] | Reject:
     """Check a row's values; give those of FIELDS and whether any was mended.
 
-    An id may be a whole number and a time any number: they become their decimals.
+    An id may be a whole number and a time any number: they become their decimals. A
+    source may be an object with a `name`.
     """
     texts: dict[str, str | None] = {}
     repaired = row.repaired
@@ -215,11 +285,21 @@ def raw_values(
             return reject._replace(article_id=texts.get("id"))
         texts[name] = text
         repaired = repaired or mended
+    if all(texts[name] is None for name in CONTENT):
+        ours = {fields.get(name, name) for name in FIELDS}
+        if others := ", ".join(str(name) for name in row.values if name not in ours):
+            if len(others) > NAMES_CHARACTERS:
+                others = others[:NAMES_CHARACTERS] + "…"
+            detail = f"neither text nor title; --field maps other names, got {others}"
+            return Reject(row.position, "no_text", detail, texts["id"])
     return texts, repaired
 
 
 def _text(name: str, value: object) -> tuple[str | None, bool]:
     """Give a value as text, and whether its bytes were not UTF-8."""
+    if name == "source" and isinstance(value, dict) and "name" in value:
+        # As web services and schema.org write it.
+        value = value["name"]
     if value is None or isinstance(value, str):
         return value, False
     if isinstance(value, bytes):
@@ -236,7 +316,8 @@ def _text(name: str, value: object) -> tuple[str | None, bool]:
         if name == "published_at":
             return str(value), False
         # A column of ids with gaps comes out of pandas as floats.
-        if name == "id" and abs(value) < 2**64 and value == int(value):
+        whole = isinstance(value, int) or (abs(value) < 2**64 and value == int(value))
+        if name == "id" and whole:
             return str(int(value)), False
     numbers = {"id": " or a whole number", "published_at": " or a number"}
     raise TypeError(f"{name} must be text{numbers.get(name, '')}, got {_kind(value)}")

@@ -1,5 +1,7 @@
 """Parsing: a raw row becomes an article: an id, a text, a source, a language, a time.
 
+An id that is given is kept as it is, to the last blank and line end, so that the tables
+can be joined with what the id was taken from; one of nothing but white space is none.
 What is missing is derived, always in the same way, so that the same input has the same
 ids in every run and on every machine:
 
@@ -117,12 +119,14 @@ def parsed_article(row: dict[str, Any], latest: datetime.datetime) -> dict[str, 
         written, source = written or page.published_at, source or page.source
     elif title is None and PLAIN_TEXT.search(row["file"]):
         title, text = split_title(text)
-    url, given_id = one_line(row["url"]), one_line(row["id"])
+    url, given_id = one_line(row["url"]), row["id"]
+    if not clean_text(given_id):
+        given_id = None
     address = identifying_url(url) if url else None
     place = {"file": row["file"], "position": row["position"]}
     if not (title or text):
-        found = "neither text nor title; fields of other names must be mapped"
-        if row["html"]:
+        found = f"neither text nor title in {len(row['text'] or ''):,} characters of text"
+        if row["html"] is not None:
             found = f"neither text nor title in {len(row['html']):,} characters of html"
         reject_id = given_id or (article_hash(address) if address else None)
         return {**place, "article_id": reject_id, "reason": "no_text", "detail": found}

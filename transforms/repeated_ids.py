@@ -3,11 +3,13 @@
 An id that repeats with the same content is a copy that a crawler met twice: it is kept,
 as `<id>#2`, `<id>#3`, the first number that no id of the input uses. An id that repeats
 with other content names two articles, and nobody can tell which one is meant: the one
-that was published first keeps it, the others are rejected.
+that was published first keeps it, without dates the one that most rows have, and the
+others are rejected.
 
 Which instance comes first does not depend on the order of the input: the published time
-decides (none comes last), then the content, then a hash of all that tells instances
-apart, then the place in the input. Instances equal up to the last have equal rows.
+decides (none comes last), then how many rows with the id have the same content, then a
+hash of the content, then one of all that tells instances apart, then the place in the
+input. Instances equal up to the last have equal rows.
 
 Only hashes are shuffled, 44 bytes an article, and only the instances that lose their id
 are given back to the batches: memory is in proportion to them. Ids are compared by
@@ -18,7 +20,7 @@ import dataclasses
 import datetime
 import re
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -61,6 +63,17 @@ SETTLEMENT = pa.schema(
         # Of the article that keeps the id.
         pa.field("kept_published", pa.int64(), nullable=False),
     ]
+)
+
+# What instances are sorted by: the first of an id keeps it.
+_ORDER = (
+    "base_key",
+    "number",
+    "published",
+    "rarity",
+    "content_key",
+    "row_key",
+    "instance_key",
 )
 
 
@@ -117,8 +130,9 @@ def settlements(instances: pa.RecordBatch) -> pa.RecordBatch:
       Batch of SETTLEMENT, ascending by instance_key.
     """
     fields = {name: column(instances, name) for name in INSTANCE.names}
+    ranks = {"rarity": -_rows_of_content(fields), **fields}
     # The last key that lexsort is given is the first that it sorts by.
-    order = np.lexsort([fields[name] for name in reversed(INSTANCE.names)])
+    order = np.lexsort([ranks[name] for name in reversed(_ORDER)])
     ordered = {name: values[order] for name, values in fields.items()}
     same_base = ordered["base_key"][1:] == ordered["base_key"][:-1]
     same_id = same_base & (ordered["number"][1:] == ordered["number"][:-1])
@@ -132,6 +146,20 @@ def settlements(instances: pa.RecordBatch) -> pa.RecordBatch:
         settled.extend(_settled(rows))
     settled.sort(key=lambda row: row["instance_key"])
     return pa.RecordBatch.from_pylist(settled, schema=SETTLEMENT)
+
+
+def _rows_of_content(fields: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.int64]:
+    """Count, for each instance, those with its id and its content: shape (n,)."""
+    names = ("base_key", "number", "content_key")
+    order = np.lexsort([fields[name] for name in names])
+    differs = np.zeros(order.size, bool)
+    for name in names:
+        ordered = fields[name][order]
+        differs[1:] |= ordered[1:] != ordered[:-1]
+    run = np.cumsum(differs)
+    counts = np.empty(order.size, np.int64)
+    counts[order] = np.bincount(run)[run] if order.size else 0
+    return counts
 
 
 def _settled(rows: dict[str, list[int]]) -> Iterator[dict[str, int]]:

@@ -225,6 +225,22 @@ def test_sentences_that_mean_the_same_in_the_same_order_make_a_rewrite():
     assert answer.independent_count == 1
 
 
+def test_the_origin_speaks_for_a_story_whose_medoid_is_a_rewrite_of_it():
+    told = [*reports(2), article("c", 1)]
+    edges = [
+        StoryEdge(0, 1, 0.9, None),
+        StoryEdge(1, 2, 0.9, None),
+        StoryEdge(0, 2, 0.5, None),
+    ]
+    assert resolved(told, story_edges=edges).canonical == 1
+    answer = resolved(told, story_edges=edges, encoder=Counting())
+    assert answer.canonical == 0
+    assert answer.reason == "origin, retold by 1 of the 2 other reports"
+    assert answer.standings[1].relation == "wire_rewrite"
+    assert answer.standings[2].relation == "same_story"
+    assert answer.independent_count == 2
+
+
 @pytest.mark.parametrize(("hours", "glance"), [(60, 8), (1, 2)])
 def test_reports_far_apart_or_unlike_at_a_glance_are_not_read(hours, glance):
     encoder = Counting(glance)

@@ -97,6 +97,7 @@ def test_leap_day_without_a_year_is_that_of_a_leap_year():
         ("He fell on Monday evening.", "2015-11-16"),
         ("He fell on Thursday evening.", "2015-11-12"),
         ("Er stürzte am Montag.", "2015-11-16"),
+        ("Er stürzte am Montagabend.", "2015-11-16"),
         ("Il est tombé lundi soir.", "2015-11-16"),
         ("Cayó el lunes por la noche.", "2015-11-16"),
         ("他星期一摔倒了", "2015-11-16"),
@@ -105,6 +106,28 @@ def test_leap_day_without_a_year_is_that_of_a_leap_year():
 )
 def test_a_weekday_is_the_latest_not_after_the_article(text, day):
     assert days_of(text) == [day]
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("云泽市13日晚发生火灾", "2015-11-13"),
+        ("会议20日在云泽举行", "2015-10-20"),
+        ("11月2日通报，30日发生火灾", "2015-10-30"),
+        ("13日に火事があった", "2015-11-13"),
+    ],
+)
+def test_a_chinese_day_without_a_month_is_the_latest_such_day(text, day):
+    assert day in days_of(text)
+
+
+@pytest.mark.parametrize("text", ["3日内完成", "3日間続いた", "43日", "19号公路3分"])
+def test_spans_of_days_and_other_numbers_are_no_day(text):
+    assert days_of(text) == []
+
+
+def test_a_lone_day_of_an_undated_article_says_nothing():
+    assert days_of("云泽市13日晚发生火灾", today=None) == []
 
 
 def test_todays_weekday_is_today():

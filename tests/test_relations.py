@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from transforms import relations
 from transforms.relations import (
     Alignment,
+    Chain,
     RewriteRule,
     align,
+    chain,
     content_sentences,
     is_wire_rewrite,
     may_be_rewrite,
@@ -91,7 +93,48 @@ def test_alignment_does_not_depend_on_which_text_comes_first(m, n, seed):
     [Alignment(5, 0.9, 1.0), Alignment(10, 0.4, 1.0), Alignment(10, 0.9, 0.5)],
 )
 def test_few_pairs_a_small_share_or_another_order_make_no_rewrite(alignment):
-    assert not is_wire_rewrite(alignment, RewriteRule())
+    assert not is_wire_rewrite(alignment, Chain(6, 0.6, 0.3, 4.0), RewriteRule())
+
+
+def test_sentences_alike_in_either_direction_make_no_rewrite():
+    close = Alignment(10, 0.9, 0.9)
+    assert is_wire_rewrite(close, Chain(9, 0.8, 0.3, 2.1), RewriteRule())
+    assert not is_wire_rewrite(close, Chain(9, 0.8, 0.3, 1.9), RewriteRule())
+
+
+@pytest.mark.parametrize(
+    "related", [Chain(7, 0.9, 0.1, 4.0), Chain(9, 0.5, 0.1, 4.0), Chain(9, 0.9, 0.1, 2.9)]
+)
+def test_a_free_rewrite_needs_many_related_sentences_and_a_clear_order(related):
+    apart = Alignment(2, 0.2, 1.0)
+    assert is_wire_rewrite(apart, Chain(9, 0.75, 0.1, 3.5), RewriteRule())
+    assert not is_wire_rewrite(apart, related, RewriteRule())
+
+
+def test_a_chain_runs_through_both_texts_in_order():
+    vectors = np.eye(8, dtype=np.float32)
+    found = chain(vectors, vectors, related_cosine=0.35)
+    assert (found.pairs, found.share) == (8, 1.0)
+    assert found.strength == pytest.approx(0.65)
+    # Against the order, one pair is all that there is.
+    assert found.contrast == pytest.approx(8.0)
+    assert chain(vectors, vectors[::-1], related_cosine=0.35).pairs == 1
+    assert chain(vectors, vectors[:0], related_cosine=0.35) == Chain(0, 0.0, 0.0, 0.0)
+
+
+@given(st.integers(1, 10), st.integers(1, 10), st.integers(0, 10_000))
+def test_a_chain_does_not_depend_on_which_text_comes_first(m, n, seed):
+    rng = np.random.default_rng(seed)
+    left, right = (rng.normal(size=(count, 6)).astype(np.float32) for count in (m, n))
+    left /= np.linalg.norm(left, axis=1, keepdims=True)
+    right /= np.linalg.norm(right, axis=1, keepdims=True)
+    one, other = (
+        chain(left, right, related_cosine=0.1),
+        chain(right, left, related_cosine=0.1),
+    )
+    assert one.strength == pytest.approx(other.strength)
+    assert one.contrast == pytest.approx(other.contrast)
+    assert one.pairs <= min(m, n)
 
 
 def test_whatever_is_a_rewrite_is_worth_a_closer_look():

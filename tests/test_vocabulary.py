@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from transforms.marks import mark_tokens
 from transforms.tokens import tokenize
-from transforms.vocabulary import Vocabulary, fold, name_hash, stems, term_hash
+from transforms.vocabulary import (
+    COMMON,
+    DETERMINER,
+    STREET,
+    Vocabulary,
+    fold,
+    name_hash,
+    stems,
+    term_hash,
+)
 
 
 def marked(*texts):
@@ -28,6 +37,8 @@ def marked(*texts):
         ("总统 的人 选举", "zh", ["总统", "", "选举"]),
         ("Wörter ohne Stamm", "xx", ["wörter", "ohne", "stamm"]),
         ("shootings", "und", ["shoot"]),
+        ("واستخدم الرئيس واشنطن", "ar", ["استخدم", "رييس", "واشنط"]),
+        ("市 一名", "zh", ["", ""]),
         ("x é 7 5551234567 12345 _ __", "en", ["", "", "7", "", "12345", "", ""]),
     ],
 )
@@ -49,7 +60,29 @@ def test_words_mean_what_their_language_says():
     meanings = Vocabulary().look_up(tokens, ["en", "de"], 10)
     terms = [term_hash("die"), term_hash("hard"), 0, term_hash("hard")]
     assert meanings.terms.tolist() == terms
-    assert meanings.determiners.tolist() == [False, False, True, False]
+    assert meanings.roles.tolist() == [0, 0, DETERMINER, 0]
+
+
+def test_chinese_pairs_that_straddle_a_common_word_stand_for_nothing():
+    """Of "dispatch in Yunze reporters": the town and the word, and nothing between."""
+    tokens = marked("云泽记者")
+    meanings = Vocabulary().look_up(tokens, ["zh"], 10)
+    assert [tokens.word(i) for i in range(3)] == ["云泽", "泽记", "记者"]
+    assert meanings.terms.tolist() == [term_hash("云泽"), 0, term_hash("记者")]
+    assert meanings.names.tolist() == [name_hash("云泽"), 0, 0]
+    assert meanings.roles.tolist() == [0, 0, COMMON]
+
+
+def test_pairs_of_two_texts_do_not_straddle():
+    meanings = Vocabulary().look_up(marked("云泽", "记者", "云泽"), ["zh"] * 3, 10)
+    assert np.count_nonzero(meanings.terms) == 3
+
+
+def test_a_street_is_a_name_and_a_common_noun_is_none():
+    meanings = Vocabulary().look_up(marked("Erlenstraße Ermittlung Wittich"), ["de"], 10)
+    assert meanings.roles.tolist() == [STREET, COMMON, 0]
+    assert (meanings.names != 0).tolist() == [True, False, True]
+    assert np.count_nonzero(meanings.terms) == 3
 
 
 def test_a_number_is_no_name():

@@ -138,8 +138,10 @@ def _is_age(texts: FactTokens, number: int, first: int, last: int) -> bool:
         return after_that == OLD
     if after == AGE_ADJECTIVE:  # "21-jährige"
         return True
-    if after == ARABIC_YEARS:
-        return before == ARABIC_AGED
+    if after == ARABIC_YEARS:  # "العمر 21 عاما", and behind a name "(21 عاما)"
+        bracketed = gap_before == _SPACE_OPEN and before == OTHER
+        closed = _opening(_gap(texts, number + 1, first, last)) in (CLOSE, COMMA)
+        return before == ARABIC_AGED or (bracketed and closed)
     if after == JAHRE:  # "21 Jahre alt"
         return after_that == ALT
     if after == YEARS:

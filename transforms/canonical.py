@@ -2,8 +2,9 @@
 
 The canonical article of a copy group is its origin where a copy credits one, else the
 earliest whole text. The canonical article of a story is its medoid: the one that the
-other members, one for each copy group, are closest to on average. Neither choice moves
-an id: a story and a group are named after their first article, whoever speaks for them.
+other members, one for each copy group, are closest to on average; if that is the rewrite
+of another report, the report that it rewrites. Neither choice moves an id: a story and a
+group are named after their first article, whoever speaks for them.
 
 What this gets wrong: a medoid is the typical report, not the best one; and dates are
 taken at their word, so a site that back-dates its copies becomes the earliest.
@@ -23,6 +24,7 @@ from transforms.relations import (
     FollowUpRule,
     RewriteRule,
     align,
+    chain,
     content_sentences,
     is_wire_rewrite,
     may_be_rewrite,
@@ -252,12 +254,14 @@ def resolve_story(
         leader, reason = 0, reasons[0]
     else:
         leader, reason = story_canonical([articles[i] for i in speakers], scores)
-    standings[speakers[leader]] = Standing("canonical")
     rewrites = (
-        _rewrites([articles[i] for i in speakers], encoder, rewrite, leader)
-        if encoder
-        else {}
+        _rewrites([articles[i] for i in speakers], encoder, rewrite) if encoder else {}
     )
+    if leader in rewrites:
+        leader = _origin(leader, rewrites)
+        family = sum(_origin(i, rewrites) == leader for i in rewrites)
+        reason = f"origin, retold by {family} of the {len(speakers) - 1} other reports"
+    standings[speakers[leader]] = Standing("canonical")
     for number, i in enumerate(speakers):
         if number == leader:
             continue
@@ -328,16 +332,21 @@ def _group_scores(
     return scores, cosines
 
 
+def _origin(report: int, rewrites: Mapping[int, int]) -> int:
+    """Follow a rewrite to the report that is none."""
+    while report in rewrites:
+        report = rewrites[report]
+    return report
+
+
 def _rewrites(
-    speakers: Sequence[Row], encoder: SentenceEncoder, rule: RewriteRule, leader: int
+    speakers: Sequence[Row], encoder: SentenceEncoder, rule: RewriteRule
 ) -> dict[int, int]:
     """Find the reports that retell another of the story; each with the one it retells.
 
-    Of two that retell each other the later is the rewrite, but never the canonical one.
+    Of two that retell each other the later is the rewrite.
     """
-    order = sorted(
-        range(len(speakers)), key=lambda i: (i != leader, first_key(speakers[i]))
-    )
+    order = sorted(range(len(speakers)), key=lambda i: first_key(speakers[i]))
     sentences = [
         content_sentences(speaker["text"])[: rule.max_sentences] for speaker in speakers
     ]
@@ -345,7 +354,8 @@ def _rewrites(
     read: dict[int, npt.NDArray[np.float32]] = {}
     found: dict[int, int] = {}
     for place, i in enumerate(order):
-        best = 0.0
+        # Rather of an origin than of another rewrite, then of the nearest.
+        best = (False, 0.0)
         for j in order[: min(place, rule.max_reports)]:
             gap = _gap_hours(speakers[i], speakers[j])
             if gap is not None and gap > rule.max_gap_hours:
@@ -359,8 +369,10 @@ def _rewrites(
                 if k not in read:
                     read[k] = encoder.read(sentences[k])
             alignment = align(read[i], read[j], min_cosine=rule.min_cosine)
-            if is_wire_rewrite(alignment, rule) and alignment.share > best:
-                best, found[i] = alignment.share, j
+            related = chain(read[i], read[j], related_cosine=rule.related_cosine)
+            near = (j not in found, related.strength)
+            if is_wire_rewrite(alignment, related, rule) and near > best:
+                best, found[i] = near, j
     return found
 
 
@@ -412,11 +424,5 @@ def _independent_count(
         origins.append(
             outlets[0] if outlets else name or article["source"] or article["article_id"]
         )
-    for number in range(len(speakers)):
-        seen = {number}
-        root = number
-        while root in rewrites and rewrites[root] not in seen:
-            root = rewrites[root]
-            seen.add(root)
-        origins[number] = origins[root]
+    origins = [origins[_origin(number, rewrites)] for number in range(len(speakers))]
     return len({_LETTERS.sub("", origin.lower()) or origin for origin in origins})

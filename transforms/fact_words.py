@@ -56,6 +56,9 @@ DAY_FOLLOWS, CAPITAL_ONLY, VALUE_BITS = 16, 32, 15
 # What follows the digits of a number in its token: nothing, "rd", the signs of Korean.
 PLAIN, ORDINAL, KOREAN_MONTH, KOREAN_DAY, KOREAN_YEAR, AGE_SUFFIX, UNKNOWN = range(7)
 
+# How weekdays end in the languages that join them with the part of the day.
+_JOINED_WEEKDAYS = ("tag", "abend", "woch", "dag")
+
 # The characters between two tokens, one decimal digit each, runs of white space as one:
 # ", " is 21.
 SPACE, COMMA, STOP, HYPHEN, SLASH, OPEN, CLOSE, LINE, ANY = range(1, 10)
@@ -114,6 +117,9 @@ def _word_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int16]]:
     for number, forms in enumerate(words["weekdays"]):
         for word in forms.split():
             learn(word, WEEKDAY, number | (CAPITAL_ONLY if word in capital else 0))
+            if word.endswith(_JOINED_WEEKDAYS):
+                for part in words["day_parts"].split():
+                    learn(word + part, WEEKDAY, number)
     for name in ("months", "short_months"):
         for number, forms in enumerate(words[name], 1):
             for word in forms.split():

@@ -6,10 +6,11 @@ different their words are.
 
 A day is believed when a month stands beside a day number, or when three numbers are written
 as dates are; a weekday means the latest one not after the article. Without a year the
-nearest such day is meant that lies at most 30 days ahead. Phone numbers, scores and prices
-have none of these forms. What remains wrong is mostly true of something else: the day of an
-earlier case, of an anniversary. The words are a data file and valid in any language at
-once, because no month of one language is another's: a text needs no language to be read.
+nearest such day is meant that lies at most 30 days ahead; "13日", without a month, is the
+latest 13th. Phone numbers, scores and prices have none of these forms. What remains wrong
+is mostly true of something else: the day of an earlier case, of an anniversary. The words
+are a data file and valid in any language at once, because no month of one language is
+another's: a text needs no language to be read.
 """
 
 import numba
@@ -167,6 +168,17 @@ def _year_of(day: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
+def _month_day(day: int) -> int:
+    """The day of the month that a day since 1970 is."""
+    year = _year_of(day)
+    for month in range(12, 0, -1):
+        first = _day_number(year, month, 1)
+        if first <= day:
+            return day - first + 1
+    return 0
+
+
+@numba.njit(cache=True, nogil=True)
 def _resolve(year: int, month: int, day: int, today: int, ahead: int) -> int:
     """Give the day that a date means; year 0 where it has none."""
     if year:
@@ -286,6 +298,29 @@ def _signed_date(
 
 
 @numba.njit(cache=True, nogil=True)
+def _lone_day(texts: FactTokens, token: int, last: int, today: int) -> int:
+    """Read "13日", a day of this month or the last: how Chinese and Japanese news date.
+
+    "13日内" and "13日间" are spans of time.
+    """
+    if today == _NO_DAY or not _is_day(texts, token):
+        return _NO_DAY
+    if not _is_sign(texts, token, last, 0x65E5):
+        return _NO_DAY
+    sign = texts.marked.starts[token + 1]
+    following = sign + 3
+    if following + 2 < texts.marked.data.size and texts.marked.ends[token + 1] > following:
+        code = code_point(texts.marked.data, following)
+        if code in (0x5185, 0x9593, 0x95F4, 0x5167):
+            return _NO_DAY
+    day = int(texts.values[token])
+    for back in range(62):
+        if _month_day(today - back) == day:
+            return today - back
+    return _NO_DAY
+
+
+@numba.njit(cache=True, nogil=True)
 def _numeric_date(
     texts: FactTokens, token: int, first: int, last: int, today: int, ahead: int
 ) -> tuple[int, int]:
@@ -347,6 +382,8 @@ def _date_at(
         if found != _NO_DAY:
             return found, end
         year, month, day, end = _signed_date(texts, token, first, last)
+        if not day:
+            return _lone_day(texts, token, last, today), token + 1
     if not day:
         return _NO_DAY, token + 1
     return _resolve(year, month, day, today, ahead), end

@@ -6,6 +6,19 @@ the same. So sentences are aligned by meaning, and what counts is how many of th
 and whether the pairs run in the same order in both texts. Quotations are left out: every
 outlet quotes the minister in the same words.
 
+Order is measured against its own opposite. Two reports of one police statement are full
+of sentences that are alike, and some of these happen to run in one order; but then about
+as much is found when one of the two texts is read from its end. Of a rewrite several
+times more is found forwards than backwards. That also tells a rewrite whose writer has
+kept nothing of the wording, where each pair of sentences alone would be too weak a sign.
+
+How wrong it is: of 541 pairs of reports of one shooting by two outlets it calls 7 rewrites.
+All seven follow one text, but for most that is the statement of the police, which both
+outlets had, and nothing shows that one of them rewrote the other.
+
+S. Needleman and C. Wunsch, "A general method applicable to the search for similarities in
+the amino acid sequence of two proteins", 1970 (the best chain of pairs in order).
+
 Embedding sentences is dear, so a pair is first aligned by the sums of their token
 embeddings, which cost next to nothing, and looked at closely only where that says that
 the sentences may pair up in order.
@@ -14,6 +27,7 @@ the sentences may pair up in order.
 import re
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -69,6 +83,13 @@ class RewriteRule(NamedTuple):
     min_pairs: int = 6
     min_share: float = 0.45
     min_order: float = 0.7
+    # How much more is found in order than against it, at the least.
+    min_contrast: float = 2.0
+    # A text in words all its own: pairs that are but related, many of them, in order.
+    related_cosine: float = 0.35
+    min_related: int = 8
+    min_related_share: float = 0.6
+    min_related_contrast: float = 3.0
     # Sentences of a text that are aligned, and earlier reports that one is aligned with.
     max_sentences: int = 60
     max_reports: int = 300
@@ -91,6 +112,22 @@ class Alignment(NamedTuple):
     share: float
     # Spearman correlation of where the pairs stand in either text, -1 to 1.
     order: float
+
+
+class Chain(NamedTuple):
+    """The best chain of related sentences that runs in the same order in both texts."""
+
+    pairs: int
+    # Pairs over the sentences of the text that has fewer, 0 to 1.
+    share: float
+    # What the cosines of the pairs exceed `related_cosine` by, a sentence of that text.
+    strength: float
+    # The strength over that of the best chain against the order of one text.
+    contrast: float
+
+
+# A chain weaker than this has nothing to be compared with.
+_NO_STRENGTH = 0.005
 
 
 def align(
@@ -122,6 +159,47 @@ def align(
     return Alignment(pairs, share, order)
 
 
+def chain(
+    left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], *, related_cosine: float
+) -> Chain:
+    """Find the chain of related sentences that runs through two texts in order.
+
+    Args:
+      left: shape (m, d), unit vectors of the sentences of one text in their order.
+      right: shape (n, d), of the other.
+      related_cosine: above it, two sentences tell of related things.
+    """
+    shorter = min(len(left), len(right))
+    if not shorter:
+        return Chain(0, 0.0, 0.0, 0.0)
+    # Rounded, so that the last bits of a product of matrices decide nothing.
+    excess = np.round(np.maximum(left @ right.T - related_cosine, 0), 4).astype(np.float64)
+    weight, pairs = _best_chain(excess)
+    against, _ = _best_chain(np.ascontiguousarray(excess[:, ::-1]))
+    strength = weight / shorter
+    contrast = strength / max(against / shorter, _NO_STRENGTH)
+    return Chain(pairs, pairs / shorter, strength, contrast)
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_chain(excess: npt.NDArray[np.float64]) -> tuple[float, int]:
+    """Give the weight and the length of the heaviest chain of cells down and right."""
+    m, n = excess.shape
+    weights = np.zeros((m + 1, n + 1))
+    lengths = np.zeros((m + 1, n + 1), np.int64)
+    for i in range(m):
+        for j in range(n):
+            weight = weights[i, j + 1]
+            length = lengths[i, j + 1]
+            if weights[i + 1, j] > weight:
+                weight, length = weights[i + 1, j], lengths[i + 1, j]
+            if excess[i, j] > 0 and weights[i, j] + excess[i, j] > weight:
+                weight, length = weights[i, j] + excess[i, j], lengths[i, j] + 1
+            weights[i + 1, j + 1] = weight
+            lengths[i + 1, j + 1] = length
+    return float(weights[m, n]), int(lengths[m, n])
+
+
 def may_be_rewrite(glance: Alignment, rule: RewriteRule) -> bool:
     """Tell from an alignment by token embeddings whether a closer one is worth its cost."""
     return (
@@ -131,17 +209,26 @@ def may_be_rewrite(glance: Alignment, rule: RewriteRule) -> bool:
     )
 
 
-def is_wire_rewrite(alignment: Alignment, rule: RewriteRule) -> bool:
+def is_wire_rewrite(alignment: Alignment, related: Chain, rule: RewriteRule) -> bool:
     """Tell whether two texts tell the same things in the same order.
 
-    >>> is_wire_rewrite(Alignment(8, 0.5, 0.96), RewriteRule())
+    >>> is_wire_rewrite(Alignment(8, 0.5, 0.96), Chain(9, 0.6, 0.2, 2.5), RewriteRule())
+    True
+    >>> is_wire_rewrite(Alignment(3, 0.15, 1.0), Chain(15, 0.8, 0.1, 3.7), RewriteRule())
     True
     """
-    return (
+    closely = (
         alignment.pairs >= rule.min_pairs
         and alignment.share >= rule.min_share
         and alignment.order >= rule.min_order
+        and related.contrast >= rule.min_contrast
     )
+    freely = (
+        related.pairs >= rule.min_related
+        and related.share >= rule.min_related_share
+        and related.contrast >= rule.min_related_contrast
+    )
+    return closely or freely
 
 
 def novelty(

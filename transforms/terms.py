@@ -7,8 +7,10 @@ A name is a term that the text writes with a capital letter although no sentence
 there: names tell sibling events apart that share their vocabulary. Headlines that
 capitalise every word, and words that open a sentence, say nothing; there a word counts as a
 name if the running text shows that it is one. German capitalises every noun: there a noun
-behind an article or an adjective is no name. Scripts without capitals say nothing at all:
-there every term counts as a name, so that scores mean the same in every script.
+that is common, or stands behind an article or an adjective, is no name, unless it is a
+street. Scripts without capitals say nothing at all: there every term that is not common
+(`vocabulary` has lists for Arabic and Chinese) counts as a name, so that scores mean the
+same in every script.
 """
 
 import re
@@ -30,7 +32,7 @@ from transforms.marks import (
     sentence_end,
 )
 from transforms.tokens import tokenize
-from transforms.vocabulary import look_up
+from transforms.vocabulary import DETERMINER, STREET, look_up
 
 MAX_WORDS = 800
 LEAD_SENTENCES = 3
@@ -164,7 +166,7 @@ class _Part(NamedTuple):
     marks: npt.NDArray[np.uint8]
     terms: npt.NDArray[np.uint64]
     names: npt.NDArray[np.uint64]
-    determiners: npt.NDArray[np.bool_]
+    roles: npt.NDArray[np.uint8]
 
 
 class _Scratch(NamedTuple):
@@ -209,7 +211,11 @@ def _collect(
             scratch.doubtful[scratch.counts[2]] = name
             scratch.counts[2] += 1
         elif mark & UNCASED or (
-            mark & CAPITAL and not (token > first and part.determiners[token - 1])
+            mark & CAPITAL
+            and (
+                part.roles[token] == STREET
+                or not (token > first and part.roles[token - 1] == DETERMINER)
+            )
         ):
             scratch.names[scratch.counts[1]] = name
             scratch.counts[1] += 1

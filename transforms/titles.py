@@ -50,9 +50,14 @@ def title_stems(title: str | None) -> list[str]:
 
     >>> title_stems("Two Hurt in Riverside's Bridge Collapse")
     ['hurt', 'river', 'bridg', 'colla']
+    >>> title_stems("Fuite d’ammoniac à l’usine")
+    ['fuite', 'ammon', 'usine']
     """
-    # "Vannay's" is told by Vannay.
-    words = [word.split("'")[0] for word in words_of((title or "").replace("’", "'"))]
+    # "Vannay's" is told by Vannay, and "l'usine" by usine.
+    words = [
+        max(word.split("'"), key=len)
+        for word in words_of((title or "").replace("’", "'"))
+    ]
     stems = [word[:_STEM_LETTERS] for word in words if len(word) > 3 and word.isalpha()]
     unspaced = [word for word in words if len(word) == 1 and word > "\u0dff"]
     stems += [a + b for a, b in itertools.pairwise(unspaced)]

@@ -6,6 +6,12 @@ character pairs that `tokens` gives for scripts without spaces. Stemming errs bo
 (university and universe are one stem, buy and bought are two); rarity weights make the
 first kind cheap.
 
+Capital letters tell names from words, and three kinds of writing lack that help: Arabic
+and Chinese have no capitals, and German gives one to every noun. There a list of the
+commonest words of news takes their place: what stands on it is a term and no name. In
+Chinese it also tells where words end, for of the pairs in a run of characters only some
+are words: a pair that straddles the edge of a listed word is counted as nothing.
+
 A term is stored as the 64-bit xxh3 hash of its text, so a vocabulary of a million terms
 holds two with one hash with probability below 1e-7. What a word stands for is worked out
 once for each distinct word and kept in a hash table that compiled code reads.
@@ -15,6 +21,7 @@ M. F. Porter, "Snowball: a language for stemming algorithms", 2001.
 
 import functools
 import importlib.resources
+import itertools
 import re
 import threading
 import unicodedata
@@ -75,6 +82,14 @@ _STOP_WORD_LISTS = {"nb": "no", "nn": "no", "und": "en"}
 # Their stop words are characters: a pair with one of them joins two words.
 _UNSPACED_LANGUAGES = frozenset({"ja", "zh"})
 
+# Words that are no names, for languages whose capital letters do not say so, in
+# data/common_words.
+_COMMON_WORD_LISTS = frozenset({"ar", "de", "zh"})
+
+# "And he used" is one word in Arabic. The stemmer takes the "and" off all but the verbs
+# of these forms, which open every other sentence of the news.
+_ARABIC_AND = re.compile("\u0648(?=\u0627(?:\u0633\u062a|\u0646|.\u062a)\\w{2})")
+
 # "l'homme", "dell'uomo": the word is what follows the apostrophe.
 _ELIDING_LANGUAGES = frozenset({"ca", "fr", "it"})
 
@@ -86,6 +101,27 @@ ans diese dieser dieses diesen diesem jede jeder jedes jeden mehrere viele alle 
 drei vier fünf sechs sieben acht neun zehn
 """
 _ADJECTIVE = re.compile(r"[a-zäöüß]{3,}(?:lich|ig|isch|bar|sam|end|haft|los)e[mnrs]?")
+# German nouns made by these endings name no person and no place; most compounds with
+# these heads name none either, and those that name streets always do.
+_COMMON_NOUN = re.compile(
+    r".{3,}(?:ung|ungen|heit|heiten|keit|keiten|schaft|schaften|tion|tionen|ität|itäten|"
+    r"ismus|nisse?n?|jährige[nmrs]?)|"
+    r".{4,}(?:haus|häuser|wohnung|gebäude|halle|raum|tür|fenster|dach|mauer|auto|fahrzeug|"
+    r"fahrer|fahrerin|zug|bahn|unfall|brand|feuer|wehr|polizei|polizist|beamte[nr]?|amt|"
+    r"behörde|minister|ministerin|präsident|präsidentin|chef|chefin|sprecher|sprecherin|"
+    r"anwalt|anwältin|gericht|verfahren|prozess|urteil|gesetz|vertrag|auftrag|unternehmen|"
+    r"konzern|preise?n?|kosten|geld|prozent|markt|handel|partei|wahl|rat|abend|morgen|nacht|"
+    r"mittag|woche|monat|jahre?n?s?|tage?n?|stunden?|minuten?|zeit|frau|kind|kinder|leute|"
+    r"arbeit|arbeiter|plan|pläne|spiele?r?|trainer|gefahr|opfer|zahl|zahlen|stelle|kraft|"
+    r"kräfte|bericht)"
+)
+_STREET = re.compile(
+    r".{3,}(?:straße|strasse|gasse|allee|platz|chaussee|ufer|brücke|viertel|tunnel)"
+)
+
+
+# What a word does to its neighbours.
+DETERMINER, STREET, COMMON = 1, 2, 3
 
 
 class Meanings(NamedTuple):
@@ -93,13 +129,15 @@ class Meanings(NamedTuple):
 
     Attributes:
       terms: uint64, shape (s,). Hash of the term; zero for a stop word.
-      names: uint64, shape (s,). Hash of the term as a name; zero for a number as well.
-      determiners: bool, shape (s,). A noun may follow, whose capital marks no name.
+      names: uint64, shape (s,). Hash of the term as a name; zero for a number and a
+        common word as well.
+      roles: uint8, shape (s,). DETERMINER: a noun may follow, whose capital marks no
+        name. STREET: a name even so. COMMON: a common word. Or zero.
     """
 
     terms: npt.NDArray[np.uint64]
     names: npt.NDArray[np.uint64]
-    determiners: npt.NDArray[np.bool_]
+    roles: npt.NDArray[np.uint8]
 
 
 def term_hash(stem: str) -> int:
@@ -141,7 +179,7 @@ _Table = tuple[
     npt.NDArray[np.uint64],
     npt.NDArray[np.uint64],
     npt.NDArray[np.uint64],
-    npt.NDArray[np.bool_],
+    npt.NDArray[np.uint8],
 ]
 
 
@@ -151,7 +189,7 @@ def _empty_table(least: int) -> _Table:
         np.zeros(size, np.uint64),
         np.zeros(size, np.uint64),
         np.zeros(size, np.uint64),
-        np.zeros(size, np.bool_),
+        np.zeros(size, np.uint8),
     )
 
 
@@ -186,6 +224,7 @@ class Vocabulary:
                     tokens.hashes, tokens.offsets, salts, max_words, *self._table
                 )
                 if not missing.size:
+                    _drop_straddling(tokens.starts, tokens.ends, *meanings)
                     return Meanings(*meanings)
                 self._learn(tokens, languages, salts, missing, texts)
 
@@ -203,22 +242,22 @@ class Vocabulary:
             words_of.setdefault(languages[text], []).append(place)
         terms = np.zeros(keys.size, np.uint64)
         names = np.zeros(keys.size, np.uint64)
-        determiners = np.zeros(keys.size, np.bool_)
+        roles = np.zeros(keys.size, np.uint8)
         for language, places in words_of.items():
             words = [tokens.word(missing[first[place]]) for place in places]
             for place, word, stem in zip(
                 places, words, stems(words, language), strict=True
             ):
+                roles[place] = _role(word, stem, language)
                 if stem:
                     terms[place] = term_hash(stem)
-                    names[place] = 0 if stem.isdecimal() else name_hash(stem)
-                if language == "de":
-                    determiners[place] = _precedes_noun(word)
+                    if not stem.isdecimal() and roles[place] != COMMON:
+                        names[place] = name_hash(stem)
         self._known += keys.size
         if self._known * 2 > self._table[0].size:
             old, self._table = self._table, _empty_table(4 * self._known)
             _insert(*old, *self._table)
-        _insert(keys, terms, names, determiners, *self._table)
+        _insert(keys, terms, names, roles, *self._table)
 
 
 _SHARED = Vocabulary()
@@ -261,6 +300,8 @@ def _meaningful(word: str, language: str) -> str:
     stop_words = _stop_words(language)
     if word in stop_words:
         return ""
+    if language == "ar":
+        word = _ARABIC_AND.sub("", word)
     if "'" in word:
         before, after = word.split("'", 1)
         word = after if language in _ELIDING_LANGUAGES else word
@@ -269,16 +310,65 @@ def _meaningful(word: str, language: str) -> str:
             return ""
     if word.isdecimal():
         return word if len(word) <= _MAX_DIGITS else ""
-    if len(word) == 1 and word.upper() != word:
+    if len(word) == 1 and (word.upper() != word or language in _UNSPACED_LANGUAGES):
         return ""
     if language in _UNSPACED_LANGUAGES and not stop_words.isdisjoint(word):
         return ""
     return word if any(map(str.isalpha, word)) else ""
 
 
-def _precedes_noun(word: str) -> bool:
-    """Whether a German noun may follow; then its capital letter is no sign of a name."""
-    return word.lower() in _DETERMINERS.split() or bool(_ADJECTIVE.fullmatch(word))
+@functools.cache
+def _common_stems(language: str) -> frozenset[str]:
+    """Give the stems of the common words of a language; of Chinese, their pairs."""
+    if language not in _COMMON_WORD_LISTS:
+        return frozenset()
+    folder = importlib.resources.files("transforms") / "data" / "common_words"
+    words = (folder / f"{language}.txt").read_text(encoding="utf-8").split()
+    if language in _UNSPACED_LANGUAGES:
+        words = [a + b for word in words for a, b in itertools.pairwise(word)]
+    if language == "ar":
+        # The stem of some words depends on whether the article stands before them.
+        words += ["\u0627\u0644" + word for word in words]
+    return frozenset(stems(words, language)) - {""}
+
+
+def _role(word: str, stem: str, language: str) -> int:
+    """Tell what a word does to its neighbours, and whether it can be a name."""
+    if language == "de":
+        folded = fold(word)
+        if folded in _determiners() or _ADJECTIVE.fullmatch(word):
+            return DETERMINER
+        if _STREET.fullmatch(folded):
+            return STREET
+        if _COMMON_NOUN.fullmatch(folded):
+            return COMMON
+    return COMMON if stem in _common_stems(language) else 0
+
+
+@functools.cache
+def _determiners() -> frozenset[str]:
+    return frozenset(_DETERMINERS.split())
+
+
+@numba.njit(cache=True, nogil=True)
+def _drop_straddling(
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    terms: npt.NDArray[np.uint64],
+    names: npt.NDArray[np.uint64],
+    roles: npt.NDArray[np.uint8],
+) -> None:
+    """Forget the pairs of characters that overlap with a common word and are none."""
+    for token in range(starts.size):
+        if terms[token] == 0 or roles[token] == COMMON:
+            continue
+        before = token > 0 and starts[token] < ends[token - 1]
+        after = token + 1 < starts.size and starts[token + 1] < ends[token]
+        if (before and roles[token - 1] == COMMON) or (
+            after and roles[token + 1] == COMMON
+        ):
+            terms[token] = 0
+            names[token] = 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -296,11 +386,11 @@ def _insert(
     new_keys: npt.NDArray[np.uint64],
     new_terms: npt.NDArray[np.uint64],
     new_names: npt.NDArray[np.uint64],
-    new_determiners: npt.NDArray[np.bool_],
+    new_roles: npt.NDArray[np.uint8],
     keys: npt.NDArray[np.uint64],
     terms: npt.NDArray[np.uint64],
     names: npt.NDArray[np.uint64],
-    determiners: npt.NDArray[np.bool_],
+    roles: npt.NDArray[np.uint8],
 ) -> None:
     for i in range(new_keys.size):
         if new_keys[i]:
@@ -308,7 +398,7 @@ def _insert(
             keys[place] = new_keys[i]
             terms[place] = new_terms[i]
             names[place] = new_names[i]
-            determiners[place] = new_determiners[i]
+            roles[place] = new_roles[i]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -320,17 +410,17 @@ def _look_up(
     keys: npt.NDArray[np.uint64],
     terms: npt.NDArray[np.uint64],
     names: npt.NDArray[np.uint64],
-    determiners: npt.NDArray[np.bool_],
+    roles: npt.NDArray[np.uint8],
 ) -> tuple[
     npt.NDArray[np.uint64],
     npt.NDArray[np.uint64],
-    npt.NDArray[np.bool_],
+    npt.NDArray[np.uint8],
     npt.NDArray[np.int64],
     npt.NDArray[np.int64],
 ]:
     term_of = np.zeros(hashes.size, np.uint64)
     name_of = np.zeros(hashes.size, np.uint64)
-    determiner_of = np.zeros(hashes.size, np.bool_)
+    role_of = np.zeros(hashes.size, np.uint8)
     missing = np.empty(hashes.size, np.int64)
     texts = np.empty(hashes.size, np.int64)
     found = 0
@@ -343,9 +433,9 @@ def _look_up(
             if keys[place] == key:
                 term_of[token] = terms[place]
                 name_of[token] = names[place]
-                determiner_of[token] = determiners[place]
+                role_of[token] = roles[place]
             else:
                 missing[found] = token
                 texts[found] = text
                 found += 1
-    return term_of, name_of, determiner_of, missing[:found], texts[:found]
+    return term_of, name_of, role_of, missing[:found], texts[:found]

@@ -202,6 +202,26 @@ def test_a_name_below_the_headline_goes_with_its_date():
     assert stripped.removed[0] == ("Priya Hallworth", "byline")
 
 
+MENU = (
+    "Home\nNews\nValley\nHarbour\nSports\nWeather\nOpinion\nLog In\nSubscribe\nContact us\n"
+    "Search\nMenu"
+)
+
+
+def test_the_menus_of_a_whole_page_go():
+    text = f"{MENU}\n{PARAGRAPH}\nShare this\nMost read\nFerry sinks\nMayor resigns"
+    stripped = strip(text)
+    assert stripped.text == PARAGRAPH
+    assert ("Valley", "page") in stripped.removed
+    assert "Valley" in strip(text, menu_lines=100).text
+
+
+def test_a_caption_outside_the_article_is_not_taken_back():
+    caption = "Rescuers search the bridge in Ashford on Sunday. (Photo: Jane Doe/AP)"
+    text = f"{MENU}\nThe river bridge in Ashford fell on Sunday.\n{MENU}\n{caption}"
+    assert strip(text).text == "The river bridge in Ashford fell on Sunday."
+
+
 @pytest.mark.skipif(not SEEDS.is_dir(), reason="needs ../shared/data/seeds")
 def test_the_seeds_lose_their_furniture_and_nothing_else():
     kept, credits = [], []

@@ -10,6 +10,9 @@ worse than a slogan that is left. So they stay, unless all that is known speaks 
 them: no other source has the line, it keeps to the edge of the page, and it speaks to the
 reader, as "Legal notices must reach us by noon" does and "No arrests were made" does not.
 
+A text with the menus of a whole web page around it is looked at once more: what is not of
+the article goes (`main_content.py`).
+
 A line stays or goes whole; paragraphs stay lines.
 """
 
@@ -30,6 +33,7 @@ from transforms.furniture import (
     line_reason,
     may_hold_segments,
 )
+from transforms.main_content import PageModel, is_page, take_page_lines
 from transforms.phrases import phrases, words_of
 from transforms.recurrence import line_key
 from transforms.titles import title_stems
@@ -111,6 +115,9 @@ def strip(
     ruled: Sequence[str | None] = (),
     agencies: Container[int] = frozenset(),
     min_words: int = 40,
+    menu_lines: int = 10,
+    page_probability: float = 0.35,
+    page_model: PageModel | None = None,
 ) -> Stripped:
     r"""Strip the furniture off one article.
 
@@ -124,6 +131,10 @@ def strip(
         it was not asked yet.
       agencies: line keys of names that datelines give.
       min_words: with fewer words left, captions and credits are taken back.
+      menu_lines: with so many lines in rows of short ones a text is a whole page.
+      page_probability: lines of a page stay if they are of the article with at least that
+        probability.
+      page_model: what tells that; None for the one that comes with the project.
 
     Raises:
       ValueError: if `known` or `ruled` tell of another number of lines.
@@ -143,7 +154,17 @@ def strip(
         [ruled[i] for i in full] if len(ruled) else [line_reason(lines[i]) for i in full]
     )
     lines = [lines[i] for i in full]
-    reasons = _reasons(lines, rules, flags, title, source, agencies)
+    reasons = line_reasons(lines, rules, flags, title, source, agencies)
+    body: npt.NDArray[np.bool_] | None = None
+    if is_page(lines, reasons, menu_lines=menu_lines):
+        body = take_page_lines(
+            lines,
+            reasons,
+            _headline(title),
+            model=page_model,
+            min_probability=page_probability,
+            min_words=min_words,
+        )
     credit = credited_source(
         lines,
         reasons,
@@ -167,20 +188,30 @@ def strip(
         else:
             kept.append(line)
     if removed and _fewer_words(kept, min_words):
-        kept, removed = _take_back(lines, reasons)
+        kept, removed = _take_back(lines, reasons, body)
     return Stripped("\n".join(kept), removed, credit)
 
 
-def _reasons(
+def line_reasons(
     lines: Sequence[str],
     rules: Sequence[str | None],
-    flags: Sequence[int],
-    title: str | None,
-    source: str | None,
-    agencies: Container[int],
+    flags: Sequence[int] | None = None,
+    title: str | None = None,
+    source: str | None = None,
+    agencies: Container[int] = frozenset(),
 ) -> list[str | None]:
-    """Give the reason why each line goes, None for one that stays."""
-    headline = " ".join(title.split()).lower() if title else None
+    """Give the reason why each line goes, None for one that stays.
+
+    Args:
+      lines: of a text, none empty.
+      rules: what `line_reason` says of each.
+      flags: what other articles say of each; None for nothing.
+      title: of the article.
+      source: of the article.
+      agencies: line keys of names that datelines give.
+    """
+    headline = _headline(title)
+    flags = [0] * len(lines) if flags is None else flags
     reasons: list[str | None] = []
     seen: set[str] = set()
     for line, reason, flag in zip(lines, rules, flags, strict=True):
@@ -199,6 +230,11 @@ def _reasons(
     take_bylines(lines, reasons, title, source)
     _take_links(lines, reasons, headline)
     return reasons
+
+
+def _headline(title: str | None) -> str | None:
+    """Fold a title as the lines are that are compared with it."""
+    return " ".join(title.split()).lower() if title else None
 
 
 def _known_reason(line: str, flag: int, title: str | None) -> str | None:
@@ -354,13 +390,17 @@ def _fewer_words(lines: Iterable[str], words: int) -> bool:
 
 
 def _take_back(
-    lines: Sequence[str], reasons: Sequence[str | None]
+    lines: Sequence[str],
+    reasons: Sequence[str | None],
+    body: npt.NDArray[np.bool_] | None,
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Keep captions and credits too, each once."""
+    """Keep captions and credits too, each once, and of a page those of its article."""
     kept: list[str] = []
     removed: list[tuple[str, str]] = []
-    for line, reason in zip(lines, reasons, strict=True):
-        if reason is None or (reason in _TAKEN_BACK and line not in kept):
+    for i, (line, reason) in enumerate(zip(lines, reasons, strict=True)):
+        if reason is None or (
+            reason in _TAKEN_BACK and line not in kept and (body is None or body[i])
+        ):
             kept.append(line)
         else:
             removed.append((line, reason))

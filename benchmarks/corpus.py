@@ -33,7 +33,7 @@ _COMMONEST = (
     "the of to and a in that is was for on he with as it said at by his from be have has "
     "are an will not who they but had were which their been this more or after its would "
     "one about people new when there also two up out first last could than year into we"
-).split()
+)
 _SYLLABLES = tuple(
     consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in ("a", "e", "i", "o")
 )
@@ -41,7 +41,7 @@ _SYLLABLES = tuple(
 
 def vocabulary(count: int) -> npt.NDArray[np.str_]:
     """Give distinct words by falling frequency: English ones, then made-up ones."""
-    words = list(_COMMONEST)
+    words = _COMMONEST.split()
     base = len(_SYLLABLES)
     # Numbers below its square make words of one or two syllables, often English ones.
     for number in range(base * base, base * base + count - len(words)):

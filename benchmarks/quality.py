@@ -101,7 +101,7 @@ def measured(
 def story_table(found: Result) -> list[str]:
     """Give B-cubed and the rest by set and method."""
     lines = [
-        "| set | method | B³ precision | recall | F1 | ARI | pairwise F1 | stories | largest |",
+        "| set | method | B³ precision | recall | F1 | ARI | pairs | stories | largest |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, result in found.items():

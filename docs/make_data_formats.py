@@ -22,14 +22,17 @@ INTRODUCTION = """\
 
 | file | one article is |
 | --- | --- |
-| `.jsonl`, `.ndjson`, `.json`, or those `.gz`, `.zst` | a line, or an object of one array, which may stand alone in an object: `{"articles": [...]}` |
+| `.jsonl`, `.ndjson`, `.json`, or those `.gz`, `.zst` | a line, or an object of one array |
 | `.parquet` | a row |
 | `.txt` | the file; its title is found where the first line is plainly one |
 | `.html`, `.htm` | the file; text, title, date and site are extracted by trafilatura |
 
+An array of objects may stand in one: `{"articles": [...]}`. In a pattern `**` stands for
+any number of folders.
+
 Fields are `id`, `url`, `source`, `published_at`, `title`, `text` or `html`, `language`,
 none of them required but one of `title`, `text` and `html`. A field of another name is
-found with `--field text=body`. In a pattern `**` stands for any number of folders.
+found with `--field text=body`.
 
 * **id** missing: a hash of the url without its tracking parameters, else of the file's
   name and the content. An id is kept as given. The same id twice with the same content

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
 from transforms.embedding_model import load_model
 from transforms.listing import file_identities, matched_files
+from transforms.main_content import page_model
 from transforms.parquet import (
     COMMITTING,
     MANIFEST,
@@ -85,14 +86,16 @@ def check_output(output: str, *, overwrite: bool) -> None:
 def run_identifier(files: Sequence[str], config: Config, fields: Mapping[str, str]) -> str:
     """Name a run after its input and settings: the same again is the same run.
 
-    The content of the input counts, and that of the story model, not the folders they
-    are in; see `file_identities`.
+    The content of the input counts, and that of the models, not the folders they are
+    in; see `file_identities`.
     """
-    models = os.scandir(config.story_model_folder) if config.stories else ()
+    folders = {config.page_model_folder}
+    if config.stories:
+        folders.add(config.story_model_folder)
     content = [
         config.digest(),
         sorted(fields.items()),
-        file_identities(model.path for model in models),
+        file_identities(model.path for folder in folders for model in os.scandir(folder)),
         file_identities(files),
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
@@ -107,6 +110,29 @@ def _first_inside(files: Sequence[str], output: str) -> str | None:
         if remote == ("://" in file) and path.startswith(f"{root}/"):
             return file
     return None
+
+
+def _check_models(config: Config) -> None:
+    """Read the models that newsdedup tune makes, so that a worker finds nothing amiss."""
+    named: dict[str, tuple[str, str, Callable[[str], object]]] = {
+        "page model": (config.page_model, config.page_model_folder, page_model)
+    }
+    if config.stories:
+        named["story model"] = (
+            config.story_model,
+            config.story_model_folder,
+            shared_story_model,
+        )
+    for kind, (name, folder, read) in named.items():
+        try:
+            read(folder)
+        except OSError as error:
+            raise ValueError(
+                f"{kind} {name} must be a folder that newsdedup tune wrote, found no "
+                f"{error.filename}"
+            ) from error
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{kind} {name} must hold JSON: {error}") from error
 
 
 def run(
@@ -142,14 +168,7 @@ def run(
     check_output(output, overwrite=overwrite)
     if inside := _first_inside(files, output):
         raise ValueError(f"input must not lie inside the output folder, {inside} does")
-    if config.stories:
-        try:
-            shared_story_model(config.story_model_folder)
-        except FileNotFoundError as error:
-            raise ValueError(
-                f"story model {config.story_model} must be a folder that newsdedup tune "
-                f"wrote, found no {error.filename}"
-            ) from error
+    _check_models(config)
     local = not any(flag.startswith("--runner") for flag in beam_flags)
     if local and config.uses_model:
         # In this process the workers find it loaded.

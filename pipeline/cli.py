@@ -189,23 +189,26 @@ def curve(**options: Any) -> None:
         click.echo(f"{jaccard:7.2f}  {config.candidate_probability(jaccard):8.3f}")
 
 
-@newsdedup.command(short_help="Fit the story model to labelled articles.")
+@newsdedup.command(short_help="Fit the models to what you labelled.")
 @click.option(
     "--gold",
     multiple=True,
-    required=True,
     type=_FILE,
     help="JSON lines with a field story, one set a file; may be repeated",
 )
 @click.option(
     "--background",
     multiple=True,
-    required=True,
     type=_FILE,
     help="JSON lines of ordinary articles of the same languages; may be repeated",
 )
 @click.option(
-    "--output", required=True, type=Path, metavar="DIR", help="folder of the model"
+    "--pages",
+    type=_FILE,
+    help="JSON lines with the text of a page and its segments to keep and to drop",
+)
+@click.option(
+    "--output", required=True, type=Path, metavar="DIR", help="folder of the models"
 )
 @click.option(
     "--embedding-model",
@@ -214,16 +217,36 @@ def curve(**options: Any) -> None:
     help="as for run; none fits no weights for embeddings",
 )
 def tune(
-    gold: Sequence[Path], background: Sequence[Path], output: Path, embedding_model: str
+    gold: Sequence[Path],
+    background: Sequence[Path],
+    pages: Path | None,
+    output: Path,
+    embedding_model: str,
 ) -> None:
-    """Fit the story model to labelled articles, and score it on the half held back.
+    """Fit the models to what you labelled, and score them on the half held back.
+
+    Articles with their stories, and ordinary ones as a background, make a story model;
+    pages with segments to keep and to drop make a page model.
 
     \b
     newsdedup tune --gold mine.jsonl --background archive.jsonl --output model
     newsdedup run --story-model model --input 'news/*.jsonl' --output out
+    newsdedup tune --pages pages.jsonl --output model
+    newsdedup run --page-model model --input 'pages/*.jsonl' --output out
     """
+    from pipeline.page_fitting import fit_page_model
     from pipeline.tune import tune as fit
 
+    if bool(gold) != bool(background) or not (gold or pages):
+        raise click.UsageError("--gold with --background, or --pages, must be given")
+    if pages is not None:
+        scored = fit_page_model(pages, output)["kept_out"]
+        click.echo(
+            f"of {scored['pages']} pages held back {scored['kept']:.3f} of what must stay "
+            f"stays, {scored['removed']:.3f} of what must go goes"
+        )
+    if not gold:
+        return
     model = None if embedding_model == "none" else embedding_model
     scores = fit(gold, background, output, embedding_model=model)
     click.echo(f"{'scored on':<16}{'set':<16}{'precision':>10}{'recall':>8}{'F1':>8}")

@@ -12,7 +12,7 @@ from transforms.lsh import candidate_probability
 from transforms.story_scoring import DATA as SHIPPED
 
 EMBEDDINGS = ("all", "none")
-DEFAULT_STORY_MODEL = "shipped"
+DEFAULT_MODELS = "shipped"
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -39,6 +39,11 @@ class Config:
     min_jaccard: float = option(
         0.35, "lowest Jaccard similarity of near copies; below it, a partial reprint"
     )
+    page_model: str = option(
+        DEFAULT_MODELS,
+        "what finds the article in a whole page: a folder that newsdedup tune wrote, or "
+        "the model that is shipped",
+    )
     min_words: int = option(25, "words under which a text is thin and nobody's copy")
     stories: bool = option(True, "group articles into stories; without, only copies")
     embedding: str = option(
@@ -51,7 +56,7 @@ class Config:
     )
     embedding_tokens: int = option(128, "tokens of an article that are embedded")
     story_model: str = option(
-        DEFAULT_STORY_MODEL,
+        DEFAULT_MODELS,
         "folder that newsdedup tune wrote, or the model that is shipped",
     )
     rewrite_cosine: float = option(0.6, "lowest cosine of two sentences that mean the same")
@@ -104,7 +109,12 @@ class Config:
     @property
     def story_model_folder(self) -> str:
         """Where the story model's files are."""
-        return SHIPPED if self.story_model == DEFAULT_STORY_MODEL else self.story_model
+        return SHIPPED if self.story_model == DEFAULT_MODELS else self.story_model
+
+    @property
+    def page_model_folder(self) -> str:
+        """Where the page model's file is."""
+        return SHIPPED if self.page_model == DEFAULT_MODELS else self.page_model
 
     def candidate_probability(self, jaccard: float) -> float:
         """Chance that a pair of the given similarity shares at least one band.

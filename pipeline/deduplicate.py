@@ -85,7 +85,10 @@ class Deduplicate(beam.PTransform):
 
         recurring = articles | "Learn what recurs" >> LearnRecurringLines()
         stripped = {"articles": articles, "recurring": recurring} | (
-            "Strip furniture" >> StripBoilerplate(thin_words=config.min_words)
+            "Strip furniture"
+            >> StripBoilerplate(
+                thin_words=config.min_words, page_model_folder=config.page_model_folder
+            )
         )
 
         fingerprinted = stripped["cleaned"] | "Fingerprint" >> FingerprintArticles(

@@ -11,17 +11,15 @@ by the text that `strip` leaves of them.
 
 import collections
 import dataclasses
-import gzip
-import hashlib
-import json
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
+from pipeline.gold import Page, folded, is_fitted_page, read_pages
 from transforms.furniture import line_reason
 from transforms.main_content import (
     MOST_DEVIATION,
@@ -30,30 +28,13 @@ from transforms.main_content import (
     write_page_model,
 )
 from transforms.page_lines import feature_names, page_features
-from transforms.parsing import site
+from transforms.parsing import clean_text, site
 from transforms.stripping import line_reasons, split_lines, strip
 
 # How large a weight of a standard deviation may be, by its prior's variance.
 STRENGTH = 0.02
 # And those of a change between lines.
 CHANGE_STRENGTH = 20.0
-
-
-@dataclasses.dataclass(frozen=True)
-class MarkedPage:
-    """A page and what a person marked on it.
-
-    Attributes:
-      site: registrable domain.
-      text: all that is visible.
-      keep: segments of the article.
-      drop: segments of the rest.
-    """
-
-    site: str
-    text: str
-    keep: tuple[str, ...]
-    drop: tuple[str, ...]
 
 
 class PageScores(NamedTuple):
@@ -72,43 +53,16 @@ class PageScores(NamedTuple):
     untouched: int
 
 
-def read_pages(path: pathlib.Path) -> list[MarkedPage]:
-    """Read marked pages from JSON lines, plain or .gz: `url`, `text`, `keep`, `drop`.
-
-    Raises:
-      ValueError: if a line lacks one of them, with its number.
-    """
-    opened = gzip.open if path.suffix == ".gz" else open
-    pages = []
-    with opened(path, "rt", encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            row = json.loads(line)
-            missing = {"url", "text", "keep", "drop"} - row.keys()
-            if missing:
-                raise ValueError(
-                    f"{path} line {number} must have url, text, keep and drop, got none "
-                    f"of {', '.join(sorted(missing))}"
-                )
-            keep, drop = (
-                tuple(" ".join(segment.split()) for segment in row[name])
-                for name in ("keep", "drop")
-            )
-            pages.append(
-                MarkedPage(site(row["url"]) or row["url"], row["text"], keep, drop)
-            )
-    return pages
-
-
-def halves(pages: Sequence[MarkedPage]) -> tuple[list[MarkedPage], list[MarkedPage]]:
-    """Split pages, by a hash of their site, into those fitted to and those only scored."""
-    fitted = [hashlib.sha256(page.site.encode()).digest()[0] % 2 == 0 for page in pages]
+def halves(pages: Sequence[Page]) -> tuple[list[Page], list[Page]]:
+    """Split pages into those of sites that are fitted to and those only scored."""
+    fitted = [is_fitted_page(page.url, page.page_id) for page in pages]
     return (
         [page for page, first in zip(pages, fitted, strict=True) if first],
         [page for page, first in zip(pages, fitted, strict=True) if not first],
     )
 
 
-def mark_lines(page: MarkedPage, lines: Sequence[str]) -> npt.NDArray[np.int64]:
+def mark_lines(page: Page, lines: Sequence[str]) -> npt.NDArray[np.int64]:
     """Tell of each line of a page what is known of it.
 
     A segment of the article that stands in several lines marks none of them; one of the
@@ -118,16 +72,16 @@ def mark_lines(page: MarkedPage, lines: Sequence[str]) -> npt.NDArray[np.int64]:
       Shape (m,). 1 for a line of the article, 0 for one of the rest, else -1.
     """
     marks = np.full(len(lines), -1)
-    for segment in page.drop:
+    for segment in map(folded, page.drop):
         marks[[segment in line for line in lines]] = 0
-    for segment in page.keep:
+    for segment in map(folded, page.keep):
         found = [i for i, line in enumerate(lines) if segment in line]
         if len(found) == 1:
             marks[found] = 1
     return marks
 
 
-def score_pages(pages: Sequence[MarkedPage], model: PageModel | None = None) -> PageScores:
+def score_pages(pages: Sequence[Page], model: PageModel | None = None) -> PageScores:
     """Strip pages and look for their segments in what is left.
 
     Args:
@@ -136,10 +90,10 @@ def score_pages(pages: Sequence[MarkedPage], model: PageModel | None = None) -> 
     """
     counts: collections.Counter[str] = collections.Counter()
     for page in pages:
-        stripped = strip(page.text, page_model=model)
-        text = " ".join(stripped.text.split())
-        counts["kept"] += sum(segment in text for segment in page.keep)
-        counts["removed"] += sum(segment not in text for segment in page.drop)
+        stripped = strip(clean_text(page.text), page_model=model)
+        text = folded(stripped.text)
+        counts["kept"] += sum(folded(segment) in text for segment in page.keep)
+        counts["removed"] += sum(folded(segment) not in text for segment in page.drop)
         counts["untouched"] += all(reason != "page" for _, reason in stripped.removed)
     return PageScores(
         len(pages),
@@ -149,7 +103,7 @@ def score_pages(pages: Sequence[MarkedPage], model: PageModel | None = None) -> 
     )
 
 
-def fit_pages(pages: Sequence[MarkedPage], *, iterations: int = 120) -> PageModel:
+def fit_pages(pages: Sequence[Page], *, iterations: int = 120) -> PageModel:
     """Fit the field to marked pages.
 
     Args:
@@ -162,7 +116,7 @@ def fit_pages(pages: Sequence[MarkedPage], *, iterations: int = 120) -> PageMode
     """
     features, marks, bounds = [], [], [0]
     for page in pages:
-        lines = [line for line in split_lines(page.text) if line]
+        lines = [line for line in split_lines(clean_text(page.text)) if line]
         if not lines:
             continue
         reasons = line_reasons(lines, [line_reason(line) for line in lines])
@@ -222,28 +176,27 @@ def _short(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.array([float(f"{value:.6g}") for value in values])
 
 
-def fit_page_model(pages_file: pathlib.Path, output: pathlib.Path) -> dict[str, object]:
+def fit_page_model(pages_file: pathlib.Path, output: pathlib.Path) -> dict[str, Any]:
     """Fit the model that finds the article in a page, and write `page_model.json`.
 
     Half of the pages, by a hash of their site, is fitted to; both halves are scored.
 
     Args:
-      pages_file: JSON lines, plain or .gz, one page each: `url`, the visible `text`, and
-        `keep` and `drop`, lists of segments of the text that must stay and must go.
+      pages_file: as `pipeline.gold.read_pages` reads it.
       output: folder for the data file.
 
     Returns:
       What the model was made from, as it is stored in it.
 
     Raises:
-      ValueError: if a page lacks a field, or no segment stands in any page.
+      ValueError: if the file is refused, or no segment stands in a line of its page.
     """
     pages = read_pages(pages_file)
     fitted, kept_out = halves(pages)
     model = fit_pages(fitted)
-    made_from: dict[str, object] = {
+    made_from: dict[str, Any] = {
         "pages": len(fitted),
-        "sites": len({page.site for page in fitted}),
+        "sites": len({site(page.url) if page.url else page.page_id for page in fitted}),
         "of_pages": len(pages),
         "halves": "by a hash of the registrable domain; only the first was fitted to",
         "fitted_to": score_pages(fitted, model)._asdict(),

@@ -309,7 +309,7 @@ def test_an_interrupted_run_leaves_no_tables(stage, tmp_path):
 def test_evaluate_prints_scores_and_writes_them(tmp_path, capsys):
     page = {
         "url": "https://tidewater.example/boats",
-        "text": "Log In\nNine boats went out before sunrise and eight of them came back, the "
+        "text": "Log In\nNine boats went out before sunrise; eight of them came back, the "
         "harbour master said, adding that the search for the ninth would go on all night.",
         "keep": ["eight of them came back"],
         "drop": ["Log In"],
@@ -327,3 +327,31 @@ def test_evaluate_without_anything_to_score_is_one_sentence(capsys):
     assert capsys.readouterr().err == (
         "newsdedup: error: gold or pages must be given, got neither\n"
     )
+
+
+def test_tune_fits_pages_alone(tmp_path, capsys):
+    menu = "Home|News|Harbour|Sports|Weather|Log in|Subscribe|Contact us|Search|Menu"
+    rows = [
+        {
+            "url": f"https://site{number}.example/a",
+            "text": "\n".join(
+                [*menu, f"Ferry {number} was late again, and nobody knew why."]
+            ),
+            "keep": [f"Ferry {number} was late again"],
+            "drop": ["Harbour"],
+        }
+        for number in range(12)
+    ]
+    (tmp_path / "pages.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    model = tmp_path / "model"
+    given = ["--pages", str(tmp_path / "pages.jsonl"), "--output", str(model)]
+    assert main(["tune", *given]) == 0
+    assert "1.000 of what must stay stays" in capsys.readouterr().out
+    articles = ["--input", str(tmp_path / "pages.jsonl"), "--output", str(tmp_path / "out")]
+    assert main(["run", "--page-model", str(tmp_path), *articles]) == 2
+    assert "page model" in capsys.readouterr().err
+
+
+def test_tune_without_anything_to_fit_to_is_one_sentence(capsys):
+    assert main(["tune", "--output", "model"]) == 2
+    assert "--gold with --background, or --pages, must be given" in capsys.readouterr().err

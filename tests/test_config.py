@@ -2,7 +2,6 @@
 
 import dataclasses
 import doctest
-
 import math
 
 import pytest

@@ -205,7 +205,7 @@ def test_a_model_of_other_features_or_version_is_refused(tmp_path: pathlib.Path)
     write_page_model(page_model(), path)
     stored = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**stored, "version": 0}), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"must be a newsdedup.page_model of version 1"):
+    with pytest.raises(ValueError, match=r"must hold newsdedup.page_model version 1"):
         read_page_model(path)
     stored["features"]["colour"] = stored["features"].pop("words")
     path.write_text(json.dumps(stored), encoding="utf-8")

@@ -32,6 +32,8 @@ from schemas.batch import (
     with_column,
 )
 from transforms.furniture import REASONS, line_reason
+from transforms.main_content import DATA as SHIPPED
+from transforms.main_content import PageModel, page_model
 from transforms.recurrence import (
     AGENCY,
     ANY_SOURCE,
@@ -122,6 +124,7 @@ def strip_batch(
     min_words: int = 40,
     thin_words: int = 25,
     alien_words: int = 300,
+    page_model: PageModel | None = None,
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Strip the furniture off a batch of articles.
 
@@ -131,6 +134,7 @@ def strip_batch(
       min_words: with fewer words left, captions and credits are taken back.
       thin_words: a text of fewer words is thin.
       alien_words: a text of fewer words is alien if it holds no word of its title.
+      page_model: finds the article in a whole page; None for the one that is shipped.
 
     Returns:
       cleaned: CLEANED rows, one an article, in the same order.
@@ -155,6 +159,7 @@ def strip_batch(
             ruled=reasons[start:end],
             agencies=agencies,
             min_words=min_words,
+            page_model=page_model,
         )
         for text, title, source, (start, end) in zip(
             texts, titles, sources, itertools.pairwise(lines.offsets.tolist()), strict=True
@@ -343,11 +348,13 @@ class StripBoilerplate(beam.PTransform):
       min_words: with fewer words left, captions and credits are taken back.
       thin_words: a text of fewer words is thin.
       alien_words: a text of fewer words is alien if it holds no word of its title.
+      page_model_folder: of what finds the article in a whole page.
     """
 
     min_words: int = 40
     thin_words: int = 25
     alien_words: int = 300
+    page_model_folder: str = SHIPPED
 
     def expand(self, inputs: Collections) -> Collections:
         """Strip every article by the rules and by what recurs."""
@@ -366,6 +373,7 @@ class StripBoilerplate(beam.PTransform):
             min_words=self.min_words,
             thin_words=self.thin_words,
             alien_words=self.alien_words,
+            page_model=page_model(self.page_model_folder),
         )
         yield beam.pvalue.TaggedOutput("cleaned", cleaned)
         if removed.num_rows:

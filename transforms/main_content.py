@@ -35,6 +35,7 @@ from transforms.furniture import ends_sentence
 from transforms.page_lines import densest, feature_names, page_features
 from transforms.tokens import count_words
 
+DATA = str(pathlib.Path(__file__).parent / "data")
 SCHEMA = "newsdedup.page_model"
 VERSION = 1
 
@@ -190,9 +191,9 @@ def _without_menus(
 
 
 @functools.cache
-def page_model() -> PageModel:
-    """Give the model that comes with the project."""
-    return read_page_model(pathlib.Path(__file__).parent / "data" / "page_model.json")
+def page_model(folder: str = DATA) -> PageModel:
+    """Read the model of a folder once a process; `DATA` holds the one that is shipped."""
+    return read_page_model(pathlib.Path(folder) / "page_model.json")
 
 
 def read_page_model(path: pathlib.Path) -> PageModel:
@@ -202,10 +203,11 @@ def read_page_model(path: pathlib.Path) -> PageModel:
       ValueError: if it is of another version or of other features.
     """
     stored = json.loads(path.read_text(encoding="utf-8"))
-    if (stored["schema"], stored["version"]) != (SCHEMA, VERSION):
+    found = (stored.get("schema"), stored.get("version"))
+    if found != (SCHEMA, VERSION):
         raise ValueError(
-            f"{path} must be a {SCHEMA} of version {VERSION}, got {stored['schema']} "
-            f"of version {stored['version']}"
+            f"{path} must hold {SCHEMA} version {VERSION}, "
+            f"got {found[0]} version {found[1]}"
         )
     features = stored["features"]
     if tuple(features) != feature_names():

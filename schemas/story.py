@@ -90,8 +90,8 @@ STORIES = pa.schema(
 BOILERPLATE = pa.schema(
     [
         pa.field("source", pa.string()),
-        # What the line says of itself ("ui", "share", ...); "recurs" at its source, "repeat"
-        # on its page, or "page": beside the article on a whole page.
+        # What the line says of itself ("ui", "share", ...), or "recurs" at its source,
+        # "repeat" on its page, "page": beside the article on a whole page.
         pa.field("reason", pa.string(), nullable=False),
         # The line, or the commonest of the lines that differ in numbers alone.
         pa.field("line", pa.string(), nullable=False),

@@ -92,6 +92,8 @@ FURNITURE = {
     ],
     "weather": ["Mostly cloudy. High 84F. Winds SW at 10 to 20 mph."],
     "menu": [
+        "Inicio | Local | Deportes | El tiempo",
+        "الرئيسية | محليات | رياضة | الطقس",
         *(
             "Sports",
             "Home News Sports Weather Opinion",

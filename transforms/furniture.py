@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 from transforms.phrases import LONGEST, MARKS, first_words, phrases, words_of
 
-_WAY_MARKS = frozenset(">\u203a»→")
+_WAY_MARKS = frozenset(">\u203a»→|·•")
 _BULLETS = " \t•·∙●■▪◦*|>»\u203a<«\u2039←→▶►▼▲✓✔×+-–—_~=#…\u200b\u200e\u200f\ufeff"
 _QUOTES = "\"'“”„‘’«»「『"
 _LONGEST_CAPTION = 600
@@ -94,6 +94,8 @@ _REPORTER = re.compile(
     r"\S{0,12}(?:记者|記者|通讯员)[ :：]?[㐀-鿿]{2,4}(?:[ 、][㐀-鿿]{2,4})*"
 )
 _WAY = re.compile(" ?[>\u203a»→] ?")
+_BAR = re.compile(" ?[|·•] ?")
+_BAR_WORDS = 3
 # A script that was taken for text.
 _SCRIPT = re.compile(r"window\._|\bfunction ?\(|\.push\(\{|\bvar \w+ ?=|document\.\w+\(")
 _ADDRESS = re.compile(
@@ -156,7 +158,7 @@ def _short_line_reason(line: str) -> str | None:
             return reason
         if ("记" in text or "記" in text) and _REPORTER.fullmatch(text):
             return "byline"
-        if not _WAY_MARKS.isdisjoint(line) and _is_way(text):
+        if not _WAY_MARKS.isdisjoint(line) and (_is_way(text) or _is_bar(text)):
             return "menu"
         if text[-1] in "0123456789mMT" and _is_dated_name(text, words_of(text)):
             return "byline"
@@ -241,6 +243,17 @@ def _is_way(text: str) -> bool:
         and 0 < len(words := words_of(first)) <= 2
         and all(word in menu for word in words)
     )
+
+
+def _is_bar(text: str) -> bool:
+    """Tell whether a line is a menu in a row: "Inicio | Local | Deportes | El tiempo"."""
+    parts = _BAR.split(text)
+    if len(parts) < 3 or ends_sentence(text):
+        return False
+    menu = phrases().words["menu"]
+    words = [words_of(part) for part in parts]
+    known = sum(bool(own) and all(word in menu for word in own) for own in words)
+    return 2 * known >= len(parts) and max(map(len, words)) <= _BAR_WORDS
 
 
 def _is_dated_name(text: str, words: Sequence[str]) -> bool:

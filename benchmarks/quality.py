@@ -106,7 +106,7 @@ def story_table(found: Result) -> list[str]:
     ]
     for name, result in found.items():
         kind, _, labelled = name.partition(" ")
-        if "stories" not in result:
+        if kind == "pairs" or "stories" not in result:
             continue
         title = {"stories": labelled, "inside": f"{labelled} inside its background"}
         methods = {"newsdedup": result["stories"]}

@@ -96,6 +96,7 @@ class Deduplicate(beam.PTransform):
             seed=config.seed,
             passage_words=config.passage_size,
             window=config.passage_window,
+            min_words=config.min_words,
         )
         fingerprinted |= "Fingerprinted" >> CountArticles("strip furniture, fingerprint")
 

@@ -62,7 +62,8 @@ CLEANED = pa.schema(
         pa.field("word_count", pa.int32(), nullable=False),
         # Words that were removed as furniture.
         pa.field("removed_word_count", pa.int32(), nullable=False),
-        # Too little text is left, or the text is not that of the title: nobody's copy.
+        # Too little text is left, or the text is not that of the title: it tells of no
+        # event, and of too few words it is nobody's copy.
         pa.field("thin", pa.bool_(), nullable=False),
         # The text is not that of the title, as on a sign-in page: it tells of no event.
         pa.field("alien", pa.bool_(), nullable=False),

@@ -26,9 +26,9 @@ FINGERPRINT = pa.schema(
         pa.field("thin", pa.bool_(), nullable=False),
         # Hash of the words in order: equal for texts that differ in case and marks alone.
         pa.field("text_key", pa.uint64(), nullable=False),
-        # MinHash, datasketch's "affine32"; all zero for a thin article.
+        # MinHash, datasketch's "affine32"; all zero where the text has too few words.
         pa.field("signature", pa.list_(pa.uint32(), NUM_PERM), nullable=False),
-        # Winnowed hashes of runs of words, ascending, distinct; none for a thin article.
+        # Winnowed hashes of runs of words, ascending, distinct; none for such a one.
         pa.field("passage_keys", pa.list_(pa.uint64()), nullable=False),
         # Stems and numbers of title and text with their counts; ascending, distinct.
         pa.field("terms", pa.list_(pa.uint64()), nullable=False),

@@ -17,9 +17,13 @@ BAND, PASSAGE, EXACT = (kind << 30 for kind in range(3))
 
 
 def fingerprints(*articles):
-    """Articles as (key, published, first signature value, passage keys, text key, thin)."""
+    """Articles as (key, published, first signature value, passage keys, text key, thin).
+
+    A thin one has no signature.
+    """
     columns = list(zip(*articles, strict=True))
     signature = np.arange(128) + 1_000 * np.array(columns[2])[:, None]
+    signature[np.array(columns[5])] = 0
     lengths = np.cumsum([0, *map(len, columns[3])])
     passages = np.array([key for own in columns[3] for key in own], np.uint64)
     return pa.RecordBatch.from_arrays(
@@ -31,9 +35,8 @@ def fingerprints(*articles):
             ),
             list_array(passages, lengths),
             pa.array(columns[4], pa.uint64()),
-            pa.array(columns[5]),
         ],
-        ["article_key", "published", "signature", "passage_keys", "text_key", "thin"],
+        ["article_key", "published", "signature", "passage_keys", "text_key"],
     )
 
 

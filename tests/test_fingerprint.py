@@ -89,6 +89,14 @@ def test_a_thin_article_is_nobodys_copy(article):
     np.testing.assert_array_equal(keys[: offsets[1]], keys[offsets[2] :])
 
 
+def test_a_text_under_a_title_of_its_own_has_keys_and_no_terms():
+    batch = fingerprint_articles(cleaned({}, {"alien": True, "thin": True}))
+    signatures = column(batch, "signature")
+    np.testing.assert_array_equal(signatures[0], signatures[1])
+    first, second = batch.column("event_days").to_pylist()
+    assert len(second) < len(first)
+
+
 def test_text_keys_see_words_alone():
     texts = [{"text": TEXT}, {"text": TEXT.upper().replace(",", " ;")}, {"text": TEXT[:-9]}]
     first, second, third = column(fingerprint_articles(cleaned(*texts)), "text_key")

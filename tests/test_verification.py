@@ -29,7 +29,7 @@ def edited(own, share, seed=1):
 def article(key, text, **given_fields):
     row = {"article_key": key, "text": text if isinstance(text, str) else " ".join(text)}
     empty = dict.fromkeys(["title", "source", "credited_source", "published"])
-    return empty | row | given_fields
+    return empty | {"alien": False} | row | given_fields
 
 
 def compare(*articles, pairs=None, thresholds=None, **settings):
@@ -161,6 +161,17 @@ def test_a_page_under_two_titles_it_does_not_hold_is_furniture():
         None,
     ):
         assert only_edge(first, second | {"title": title})["relation"] == "exact_copy"
+
+
+def test_a_text_without_a_word_of_its_title_is_copied_under_the_same_title_alone():
+    first = article(1, words(60), title="Harbour bridge closes") | {"alien": True}
+    for title, relation in (
+        ("Harbour bridge closes", "exact_copy"),
+        ("Harbour bridge closes again tomorrow", None),
+        ("Bridge of " + " ".join(words(60)[:3]), None),
+    ):
+        edge = only_edge(first, article(2, words(60), title=title))
+        assert edge["relation"] == relation
 
 
 def test_a_word_of_the_title_is_found_in_another_form():

@@ -82,13 +82,15 @@ def key_blocks(
     """Give the keys of articles, a KEY_BLOCK for each shard that has any.
 
     Args:
-      fingerprints: schema FINGERPRINT. A thin article has no keys: it is nobody's copy.
+      fingerprints: schema FINGERPRINT. An article without a signature has no keys: it is
+        nobody's copy.
       bands: bands of the signature.
       rows: signature entries a band.
       shards: shards that keys are spread over.
     """
     needed = ["article_key", "published", "text_key", "signature", "passage_keys"]
-    kept = fingerprints.select(needed).filter(pc.invert(fingerprints.column("thin")))
+    signed = column(fingerprints, "signature").any(axis=1)
+    kept = fingerprints.select(needed).filter(pa.array(signed))
     if not kept.num_rows:
         return
     passages, offsets = list_column(kept, "passage_keys")

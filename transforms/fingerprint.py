@@ -29,6 +29,8 @@ from transforms.terms import LEAD_SENTENCES, MAX_WORDS, article_terms
 from transforms.tokens import Tokens, shingle_hashes, text_keys, tokenize
 from transforms.winnowing import PASSAGE_WORDS, WINDOW, passage_keys
 
+MIN_WORDS = 25
+
 
 def fingerprint_articles(
     cleaned: pa.RecordBatch,
@@ -37,6 +39,7 @@ def fingerprint_articles(
     seed: int = SEED,
     passage_words: int = PASSAGE_WORDS,
     window: int = WINDOW,
+    min_words: int = MIN_WORDS,
     max_words: int = MAX_WORDS,
     lead_sentences: int = LEAD_SENTENCES,
 ) -> pa.RecordBatch:
@@ -48,6 +51,7 @@ def fingerprint_articles(
       seed: chooses the signature's permutations.
       passage_words: words a run of the passage keys.
       window: runs of which one at least becomes a passage key.
+      min_words: words under which a text is nobody's copy.
       max_words: words of an article whose terms are counted, title included.
       lead_sentences: sentences that make the lead, beside the title.
 
@@ -55,9 +59,14 @@ def fingerprint_articles(
       n rows of FINGERPRINT, in the same order.
     """
     titles, texts = cleaned.column("title"), cleaned.column("text")
-    # A text that is not the article's says nothing of what happened, or when, or to whom.
-    texts = pc.if_else(cleaned.column("alien"), pa.scalar(""), texts)
-    title_tokens, text_tokens = tokenize(titles), tokenize(texts)
+    alien = column(cleaned, "alien").astype(bool)
+    text_tokens = own_tokens = tokenize(texts)
+    if alien.any():
+        # A text that is not the article's says nothing of what happened, or when, or to
+        # whom. It may still be a copy, of another one under the same title.
+        texts = pc.if_else(cleaned.column("alien"), pa.scalar(""), texts)
+        text_tokens = tokenize(texts)
+    title_tokens = tokenize(titles)
     marked_titles = mark_tokens(titles, title_tokens)
     marked_texts = mark_tokens(texts, text_tokens)
     terms = article_terms(
@@ -70,9 +79,10 @@ def fingerprint_articles(
     title_facts, text_facts = read_facts(marked_titles), read_facts(marked_texts)
     days = article_days(cleaned.column("published_at"), cleaned.column("url"), text_facts)
     ages, lead_ages = ages_of(title_facts, text_facts)
-    thin = column(cleaned, "thin").astype(bool)
-    keep = ~thin & (np.diff(text_tokens.offsets) > 0)
-    keys, key_offsets = passage_keys(text_tokens, k=passage_words, window=window)
+    enough = column(cleaned, "word_count") >= min_words
+    keep = ~column(cleaned, "thin").astype(bool) | (alien & enough)
+    keep &= np.diff(own_tokens.offsets) > 0
+    keys, key_offsets = passage_keys(own_tokens, k=passage_words, window=window)
 
     columns: dict[str, pa.Array | npt.NDArray[np.generic]] = {
         name: cleaned.column(name)
@@ -91,8 +101,8 @@ def fingerprint_articles(
         "published": _seconds(cleaned.column("published_at")),
         "day": days,
         "has_title": np.diff(title_tokens.offsets) > 0,
-        "text_key": text_keys(text_tokens),
-        "signature": _signatures(text_tokens, keep, shingle_size, seed),
+        "text_key": text_keys(own_tokens),
+        "signature": _signatures(own_tokens, keep, shingle_size, seed),
         "passage_keys": list_array(*_rows(keys, key_offsets, keep)),
         "terms": list_array(terms.terms.terms, terms.terms.offsets),
         "term_counts": list_array(terms.terms.counts, terms.terms.offsets),
@@ -154,6 +164,7 @@ class FingerprintArticles(beam.PTransform):
     seed: int = SEED
     passage_words: int = PASSAGE_WORDS
     window: int = WINDOW
+    min_words: int = MIN_WORDS
     max_words: int = MAX_WORDS
     lead_sentences: int = LEAD_SENTENCES
 

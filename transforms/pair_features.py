@@ -119,7 +119,10 @@ def article_facts(fingerprints: pa.RecordBatch) -> Facts:
         published,
         dated,
         column(fingerprints, "word_count"),
-        column(fingerprints, "signature"),
+        # A text that is not that of its title says nothing of the event.
+        np.where(
+            column(fingerprints, "thin")[:, None], 0, column(fingerprints, "signature")
+        ),
         ((codes & 0xFFFFFFFF) - 2**31).astype(np.int32),
         event_offsets.astype(np.int64),
         ages,

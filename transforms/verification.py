@@ -50,6 +50,8 @@ COMPARED = pa.schema(
         pa.field("credited_source", pa.string()),
         # Seconds since 1970, UTC; null when the article has no date.
         pa.field("published", pa.int64()),
+        # The text is not that of the title, as far as the article alone tells.
+        pa.field("alien", pa.bool_(), nullable=False),
     ]
 )
 
@@ -84,6 +86,8 @@ class CopyThresholds:
       min_title_support: share of a title's words found in the text. Where both titles have
         less, and are not alike, the texts are furniture.
       min_title_overlap: share of the shorter title's words in the other.
+      min_alien_title_overlap: share of the words of either title that both have, where one
+        text holds no word of its title.
       template_words: texts of fewer words are looked at for slots.
       template_words_per_slot: two texts with a slot each so many words are notices.
       same_source_ratio: within a source, of lengths. A text so much shorter than another
@@ -106,6 +110,7 @@ class CopyThresholds:
     max_reuse_days: float = 30.0
     min_title_support: float = 0.34
     min_title_overlap: float = 0.30
+    min_alien_title_overlap: float = 0.75
     template_words: int = 250
     template_words_per_slot: float = 50.0
     same_source_ratio: float = 0.60
@@ -311,10 +316,18 @@ class _Reader:
         self._limits = limits
         self._titles: dict[int, tuple[frozenset[str], bool]] = {}
         self._kinds: dict[int, npt.NDArray[np.uint8]] = {}
+        self._aliens: list[bool] = texts.articles.column("alien").to_pylist()
 
     def is_furniture(self, left: int, right: int) -> bool:
-        """Say whether what two articles share has nothing to do with their titles."""
+        """Say whether what two articles share has nothing to do with their titles.
+
+        An article under a pun, or cut before it says what its title does, is copied under
+        the same title. A sign-in page is met under others.
+        """
         (mine, supported), (theirs, other_supported) = self._title(left), self._title(right)
+        if self._aliens[left] or self._aliens[right]:
+            both = len(mine & theirs) / max(len(mine | theirs), 1)
+            return both < self._limits.min_alien_title_overlap
         if supported or other_supported:
             return False
         overlap = len(mine & theirs) / min(len(mine), len(theirs))

@@ -12,19 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.agreement import Agreement, bcubed
-from pipeline.labelled import (
-    MADE,
-    Labelled,
-    enlarged,
-)
-from schemas.batch import column, concatenate
+from pipeline.labelled import Labelled
+from pipeline.made_stories import MADE, with_made_stories
+from schemas.batch import column
 from transforms.background import Background
 from transforms.blocking import Neighbours, candidate_pairs
-from transforms.clustering import ABSENT, average_link
+from transforms.clustering import NODE, group_stories
 from transforms.context import CONTEXT_FEATURES, context_features, score_graph
+from transforms.linkage import ABSENT, link_stories
 from transforms.pair_features import (
     EMBEDDED_FEATURES,
     PAIR_FEATURES,
@@ -35,11 +34,13 @@ from transforms.pair_features import (
 from transforms.rarity import RaritySettings, WeighedArticles, weigh_articles
 from transforms.story_scoring import (
     GRAPH_FLOOR,
+    MIN_SCORE,
     StoryModel,
     Weights,
     block_background,
     context_columns,
     first_scores,
+    score_block,
     second_scores,
 )
 
@@ -47,7 +48,7 @@ from transforms.story_scoring import (
 AGAIN = ("term_cosine", "rare_term_share", "undated", "publication_gap", "shared_ages")
 
 
-# Sizes of the large stories that are made for each set, see `pipeline.labelled`.
+# Sizes of the large stories that are made for each set, see `pipeline.made_stories`.
 MADE_SIZES = (15, 50, 150)
 
 # What a pair of a made story counts in the second score: as if each member had this many
@@ -91,6 +92,18 @@ class Prepared:
     articles: WeighedArticles
     facts: Facts
     proposed: npt.NDArray[np.int32]
+    setting: Setting
+
+    def weigh_again(self, counts: npt.NDArray[np.float64]) -> WeighedArticles:
+        """Weigh the same articles where each counts what it is given."""
+        fingerprints = self.labelled.fingerprints
+        return weigh_articles(
+            fingerprints,
+            block_background(fingerprints, self.setting.backgrounds),
+            self.setting.rarity,
+            counts=counts,
+            before=self.articles,
+        )
 
     def targets(self, pairs: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
         """Give for each pair whether it is of one story."""
@@ -131,46 +144,24 @@ def prepare(labelled: Labelled, setting: Setting) -> Prepared:
         articles,
         facts,
         candidate_pairs(articles, facts.vectors, neighbours=setting.neighbours),
-    )
-
-
-def with_made_stories(labelled: Labelled, sizes: Sequence[int]) -> Labelled:
-    """Put large made stories in the place of some real ones of the set.
-
-    A story is made of one of at least three members, or of two where none has three: of
-    the largest, and of others in steps down to the smallest.
-    """
-    counted = Counter(story for story in labelled.stories if story is not None)
-    least = 3 if max(counted.values()) >= 3 else 2
-    large = sorted(
-        (story for story, count in counted.items() if count >= least),
-        key=lambda story: (-counted[story], story),
-    )
-    chosen = [large[len(large) * step // len(sizes)] for step in range(len(sizes))]
-    made = [
-        enlarged(labelled, story, size, seed=seed)
-        for seed, (story, size) in enumerate(zip(chosen, sizes, strict=True))
-    ]
-    rest = labelled.take(np.flatnonzero(~np.isin(labelled.stories.astype(str), chosen)))
-    parts = [rest, *made]
-    return Labelled(
-        labelled.name,
-        concatenate([part.fingerprints for part in parts], labelled.fingerprints.schema),
-        np.concatenate([part.stories for part in parts]),
+        setting,
     )
 
 
 def training_sets(
     labelled: Iterable[Labelled], setting: Setting
 ) -> tuple[list[Prepared], list[Prepared]]:
-    """Prepare the sets to fit to: each as it is and with large stories made.
+    """Prepare the sets to fit to: as they are, with large stories made, in their midst.
 
     Returns:
       The sets without vectors, and those with vectors that have any.
     """
     plain, embedded = [], []
     for one in labelled:
-        for variant in (one, with_made_stories(one, MADE_SIZES)):
+        variants = [one, with_made_stories(one, MADE_SIZES)]
+        if one.midst is not None:
+            variants.append(one.in_midst())
+        for variant in variants:
             plain.append(prepare(variant.without_vectors(), setting))
             if "vector" in one.fingerprints.schema.names:
                 embedded.append(prepare(variant, setting))
@@ -194,13 +185,15 @@ def regression(
       names: of the columns.
       strength: inverse of the penalty on large weights.
     """
-    columns = np.concatenate(list(features)).astype(np.float64)
+    counts = np.concatenate(list(weights))
+    counted = counts > 0
+    columns = np.concatenate(list(features))[counted].astype(np.float64)
     means = columns.mean(axis=0)
     spreads = np.maximum(columns.std(axis=0), 1e-6)
-    fitted = LogisticRegression(C=strength, max_iter=1000, tol=1e-6).fit(
+    fitted = LogisticRegression(C=strength, solver="newton-cholesky", tol=1e-8).fit(
         (columns - means) / spreads,
-        np.concatenate(list(targets)),
-        sample_weight=np.concatenate(list(weights)),
+        np.concatenate(list(targets))[counted],
+        sample_weight=counts[counted],
     )
     scaled = fitted.coef_[0] / spreads
     bias = float(fitted.intercept_[0] - scaled @ means)
@@ -249,12 +242,13 @@ def fit_model(
     )
     sets = plain + with_vectors
     scored = [
-        first_scores(one.proposed, one.articles, one.facts, pair, embedded) for one in sets
+        first_scores(one.proposed, one.articles, one.facts, pair, embedded, one.weigh_again)
+        for one in sets
     ]
     columns = []
     for one, (pairs, features, first) in zip(sets, scored, strict=True):
         graph = score_graph(pairs, first, len(one.articles.densities), above=GRAPH_FLOOR)
-        context, _ = context_features(pairs, first, graph)
+        context, _ = context_features(pairs, first, graph, crowd=setting.crowded)
         columns.append(context_columns(context, features, names))
     model = StoryModel(
         pair=pair,
@@ -279,14 +273,13 @@ def fit_model(
     curves = []
     for one, (pairs, features, first) in zip(sets, scored, strict=True):
         size = len(one.articles.densities)
-        roots = np.sqrt(second_scores(pairs, features, first, size, model))
+        second = second_scores(pairs, features, first, size, model)
+        roots = np.sqrt(np.maximum(second, np.float32(MIN_SCORE)))
         curves.append(
             [
                 bcubed(
                     list(one.labelled.stories),
-                    list(
-                        average_link(pairs, roots, size, threshold=threshold, absent=ABSENT)
-                    ),
+                    list(link_stories(pairs, roots, size, threshold=threshold)),
                 ).f1
                 for threshold in THRESHOLDS
             ]
@@ -307,22 +300,23 @@ def best_threshold(means: npt.NDArray[np.floating]) -> float:
     return float(THRESHOLDS[means >= means.max() - TOLERANCE].min())
 
 
-def predict(one: Prepared, model: StoryModel) -> npt.NDArray[np.int32]:
-    """Group a prepared set; the lowest row of each article's story, shape (n,)."""
-    pairs, features, first = first_scores(
-        one.proposed, one.articles, one.facts, model.pair, model.embedded
-    )
-    size = len(one.articles.densities)
-    return average_link(
-        pairs,
-        np.sqrt(second_scores(pairs, features, first, size, model)),
-        size,
+def predict(fingerprints: pa.RecordBatch, model: StoryModel) -> npt.NDArray[np.uint64]:
+    """Group articles as a run does; the key of each one's story, shape (n,)."""
+    stories = group_stories(
+        fingerprints.select(NODE.names),
+        score_block(fingerprints, model, min_score=MIN_SCORE),
         threshold=model.threshold,
         absent=ABSENT,
     )
+    keys = column(fingerprints, "article_key")
+    members = column(stories, "article_key")
+    places = np.minimum(np.searchsorted(members, keys), max(0, len(members) - 1))
+    if not len(members):
+        return keys
+    found = column(stories, "story_key")[places]
+    return np.where(members[places] == keys, found, keys)
 
 
-def agreement(labelled: Labelled, model: StoryModel, setting: Setting) -> Agreement:
+def agreement(labelled: Labelled, model: StoryModel) -> Agreement:
     """Group a labelled set and compare the groups with its gold stories."""
-    one = prepare(labelled, setting)
-    return bcubed(list(one.labelled.stories), list(predict(one, model)))
+    return bcubed(list(labelled.stories), list(predict(labelled.fingerprints, model)))

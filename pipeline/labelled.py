@@ -1,8 +1,7 @@
-"""Labelled articles: read, cleaned and fingerprinted as in a run, split and enlarged.
+"""Labelled articles: read, cleaned and fingerprinted as in a run, and split.
 
-Labelled stories are small: of two or three articles, seldom of twenty. A story that three
-hundred sites report is therefore made: each of its members mixes the evidence of two real
-members and a little of a stranger, as another site's rewrite would.
+Labelled articles are a sample of the news of their days. Where the rest is at hand, they
+carry it along (`Labelled.midst`).
 """
 
 import dataclasses
@@ -16,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 
 from schemas.article import RAW
-from schemas.batch import column, concatenate, list_array, list_column, with_column
+from schemas.batch import column, concatenate, with_column
 from transforms.boilerplate import ruled_lines, strip_batch
 from transforms.embedding import embed, embedding_text
 from transforms.fingerprint import fingerprint_articles
@@ -38,12 +36,8 @@ from transforms.recurrence import (
 )
 from transforms.titles import WHOLE, judge_texts, observe_texts
 
-# What the name of a made story begins with.
-MADE = "made of "
-
-# Lists of a fingerprint that belong together: keys, counts, and the same of the lead.
-_TERMS = ("terms", "term_counts", "lead_terms", "lead_term_counts")
-_NAMES = ("names", "name_counts", "lead_names", "lead_name_counts")
+# Stands for the day of an article without a date; of no use but to be unlike all days.
+_NO_DAY = -(2**31)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,22 +48,54 @@ class Labelled:
       name: of the set.
       fingerprints: FINGERPRINT rows, and `vector` where embedded.
       stories: shape (n,), of str or None: the gold story of each article.
+      midst: FINGERPRINT rows, and `vector`, of articles without gold that were published
+        among these; None if there are none.
     """
 
     name: str
     fingerprints: pa.RecordBatch
     stories: npt.NDArray[np.object_]
+    midst: pa.RecordBatch | None = None
 
     def take(self, rows: npt.NDArray[np.integer]) -> "Labelled":
-        """Give some of the articles."""
+        """Give some of the articles, in the same midst."""
         return Labelled(
-            self.name, self.fingerprints.take(pa.array(rows)), self.stories[rows]
+            self.name,
+            self.fingerprints.take(pa.array(rows)),
+            self.stories[rows],
+            self.midst,
         )
 
     def without_vectors(self) -> "Labelled":
         """Give the same articles as if nothing were embedded."""
-        names = [name for name in self.fingerprints.schema.names if name != "vector"]
-        return Labelled(self.name, self.fingerprints.select(names), self.stories)
+        return Labelled(
+            self.name,
+            _without_vectors(self.fingerprints),
+            self.stories,
+            None if self.midst is None else _without_vectors(self.midst),
+        )
+
+    def in_midst(self) -> "Labelled":
+        """Give the articles together with those around them, which have no gold.
+
+        Raises:
+          ValueError: if there are none around them.
+        """
+        if self.midst is None:
+            raise ValueError(f"{self.name} must have articles around it, got none")
+        schema = self.fingerprints.schema
+        return Labelled(
+            self.name,
+            concatenate([self.fingerprints, self.midst.cast(schema)], schema),
+            np.concatenate(
+                [self.stories, np.full(self.midst.num_rows, None, dtype=object)]
+            ),
+        )
+
+
+def _without_vectors(fingerprints: pa.RecordBatch) -> pa.RecordBatch:
+    names = [name for name in fingerprints.schema.names if name != "vector"]
+    return fingerprints.select(names)
 
 
 def read_labelled(path: pathlib.Path) -> tuple[pa.RecordBatch, list[str | None]]:
@@ -127,6 +153,7 @@ def fingerprint_corpus(
     *,
     embedding_model: str | None = None,
     embedding_tokens: int = 128,
+    days: npt.NDArray[np.int32] | None = None,
     rows: int = 2000,
 ) -> pa.RecordBatch:
     """Parse, clean and fingerprint articles with the functions that a run uses.
@@ -135,6 +162,7 @@ def fingerprint_corpus(
       raw: RAW rows, read in one piece: what a source repeats is learnt of all of them.
       embedding_model: as in `transforms.embedding`; None: nothing is embedded.
       embedding_tokens: tokens of an article that are embedded.
+      days: days since 1970 whose articles are embedded, the rest get zeros; None: all.
       rows: articles that are worked on at a time.
 
     Returns:
@@ -167,20 +195,39 @@ def fingerprint_corpus(
             fingerprint_articles(cleaned), "position", batch.column("position")
         )
         if embedding_model is not None:
+            day = prints.column("day").fill_null(_NO_DAY).to_numpy()
+            seen = np.arange(len(day)) if days is None else np.isin(day, days).nonzero()[0]
+            chosen = cleaned.take(pa.array(seen))
             leads = [
                 embedding_text(title, text, max_tokens=embedding_tokens)
                 for title, text in zip(
-                    cleaned.column("title").to_pylist(),
-                    cleaned.column("text").to_pylist(),
+                    chosen.column("title").to_pylist(),
+                    chosen.column("text").to_pylist(),
                     strict=True,
                 )
             ]
-            vectors = embed(leads, model=embedding_model, max_tokens=embedding_tokens)
-            prints = with_column(prints, "vector", vectors.astype(np.float16))
+            found = embed(leads, model=embedding_model, max_tokens=embedding_tokens)
+            vectors = np.zeros((len(day), found.shape[1]), np.float16)
+            vectors[seen] = found
+            prints = with_column(prints, "vector", vectors)
         done.append(prints)
     table = concatenate(done, done[0].schema)
     _, first = np.unique(column(table, "article_key"), return_index=True)
     return table.take(pa.array(np.sort(first)))
+
+
+def days_around(fingerprints: pa.RecordBatch) -> npt.NDArray[np.int32]:
+    """Give the days on which articles were published, the day before and after each."""
+    days = fingerprints.column("day").drop_null().to_numpy()
+    return np.unique((days[:, None] + np.arange(-1, 2)).ravel()).astype(np.int32)
+
+
+def published_on(
+    fingerprints: pa.RecordBatch, days: npt.NDArray[np.int32]
+) -> pa.RecordBatch:
+    """Give the articles that were published on one of some days."""
+    day = fingerprints.column("day").fill_null(_NO_DAY).to_numpy()
+    return fingerprints.take(pa.array(np.flatnonzero(np.isin(day, days))))
 
 
 def halves(labelled: Labelled) -> tuple[Labelled, Labelled]:
@@ -214,147 +261,3 @@ def halves(labelled: Labelled) -> tuple[Labelled, Labelled]:
         labelled.take(np.flatnonzero(fitted)),
         labelled.take(np.flatnonzero(~fitted)),
     )
-
-
-def enlarged(
-    labelled: Labelled,
-    story: str,
-    size: int,
-    *,
-    seed: int,
-    kept: float = 0.95,
-    joined: float = 0.35,
-    strange: float = 0.1,
-) -> Labelled:
-    """Make a story of `size` members out of the evidence of a real one.
-
-    Every member takes most of the terms, names, dates and ages of one real member, some
-    of those of another and a few of a stranger's. Its signature is noise: a rewrite
-    shares no runs of words.
-
-    Args:
-      labelled: the set that the story is of.
-      story: its name.
-      size: members to make.
-      seed: chooses what is mixed.
-      kept: share of the first member's evidence, 0 to 1.
-      joined: of the second member's.
-      strange: of the stranger's.
-
-    Returns:
-      The made members alone, their story named after the real one.
-    """
-    random = np.random.default_rng(seed)
-    prints = labelled.fingerprints
-    members = np.flatnonzero(labelled.stories == story)
-    own = random.choice(members, size)
-    other = random.choice(members, size)
-    stranger = random.integers(len(labelled.stories), size=size)
-    columns: dict[str, pa.Array] = {}
-    for names in (_TERMS, _NAMES):
-        columns |= _mixed(
-            prints, names, (own, other, stranger), (kept, joined, strange), random
-        )
-    for name in ("event_days", "ages"):
-        columns[name] = _thinned(prints, name, own, kept, random)
-    ages = [set(row) for row in columns["ages"].to_pylist()]
-    lead_ages = prints.column("lead_ages").take(pa.array(own)).to_pylist()
-    columns["lead_ages"] = pa.array(
-        [
-            [age for age in row if age in known]
-            for row, known in zip(lead_ages, ages, strict=True)
-        ],
-        pa.list_(pa.uint8()),
-    )
-    later = pa.array(random.integers(2, size=size), pa.int64())
-    keys = pa.array(random.integers(2**63, size=size).astype(np.uint64))
-    columns |= {
-        "article_key": keys,
-        "text_key": keys,
-        "article_id": pa.array([f"{story}-made-{number}" for number in range(size)]),
-        "source": pa.array([f"made-{number}.example" for number in range(size)]),
-        "signature": pa.FixedSizeListArray.from_arrays(
-            pa.array(random.integers(1, 2**32, size * 128).astype(np.uint32)), 128
-        ),
-        "day": pc.add(
-            prints.column("day").take(pa.array(own)).cast(pa.int64()), later
-        ).cast(pa.int32()),
-        "published": pc.add(
-            prints.column("published").take(pa.array(own)),
-            pc.multiply(later, 86400),
-        ),
-    }
-    if "vector" in prints.schema.names:
-        vectors = column(prints, "vector").astype(np.float64)
-        mixed = (
-            (kept + joined) / 2 * vectors[own]
-            + joined * vectors[other]
-            + strange * vectors[stranger]
-        )
-        lengths = np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
-        columns["vector"] = pa.FixedSizeListArray.from_arrays(
-            pa.array((mixed / lengths).astype(np.float16).reshape(-1)), vectors.shape[1]
-        )
-    arrays = [
-        columns.get(field.name, prints.column(field.name).take(pa.array(own))).cast(
-            field.type
-        )
-        for field in prints.schema
-    ]
-    return Labelled(
-        labelled.name,
-        pa.RecordBatch.from_arrays(arrays, schema=prints.schema),
-        np.array([MADE + story] * size, dtype=object),
-    )
-
-
-def _thinned(
-    prints: pa.RecordBatch,
-    name: str,
-    rows: npt.NDArray[np.integer],
-    share: float,
-    random: np.random.Generator,
-) -> pa.Array:
-    lists = prints.column(name).take(pa.array(rows)).to_pylist()
-    return pa.array(
-        [[value for value in row if random.random() < share] for row in lists],
-        prints.schema.field(name).type,
-    )
-
-
-def _mixed(
-    prints: pa.RecordBatch,
-    names: tuple[str, str, str, str],
-    rows: tuple[npt.NDArray[np.integer], ...],
-    shares: tuple[float, ...],
-    random: np.random.Generator,
-) -> dict[str, pa.Array]:
-    """Take a share of the terms of several articles together, with those of their leads."""
-    keys, offsets = list_column(prints, names[0])
-    counts, _ = list_column(prints, names[1])
-    lead_keys, lead_offsets = list_column(prints, names[2])
-    lead_counts, _ = list_column(prints, names[3])
-    made: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in names}
-    for sources in zip(*rows, strict=True):
-        parts, weights, leads, lead_weights = [], [], [], []
-        for row, share in zip(sources, shares, strict=True):
-            own = slice(offsets[row], offsets[row + 1])
-            chosen = random.random(own.stop - own.start) < share
-            parts.append(keys[own][chosen])
-            weights.append(counts[own][chosen])
-            lead = slice(lead_offsets[row], lead_offsets[row + 1])
-            both = np.isin(lead_keys[lead], parts[-1])
-            leads.append(lead_keys[lead][both])
-            lead_weights.append(lead_counts[lead][both])
-        for name, counted, found, number in (
-            (names[0], names[1], parts, weights),
-            (names[2], names[3], leads, lead_weights),
-        ):
-            distinct, first = np.unique(np.concatenate(found), return_index=True)
-            made[name].append(distinct)
-            made[counted].append(np.concatenate(number)[first])
-    arrays = {}
-    for name, lists in made.items():
-        ends = np.concatenate([[0], np.cumsum([len(one) for one in lists])])
-        arrays[name] = list_array(np.concatenate(lists), ends)
-    return arrays

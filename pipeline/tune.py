@@ -4,6 +4,10 @@ Half of every set, chosen by story, is kept out of the fit and only scored, so t
 is reported was never fitted to: by the median date of a story where the stories are
 dated, else by a hash of its topic. Another fit for each set leaves that set out
 altogether.
+
+Labelled articles are a thin sample of the news of their days, and in a whole day's news
+an article has more likely partners. A set whose stream is at hand is therefore fitted to
+and scored alone and in the midst of what was published on the same days.
 """
 
 import dataclasses
@@ -18,11 +22,14 @@ import pyarrow as pa
 from pipeline.fitting import Setting, agreement, fit_model
 from pipeline.labelled import (
     Labelled,
+    days_around,
     fingerprint_corpus,
     halves,
+    published_on,
     read_labelled,
 )
 from schemas.batch import column, concatenate
+from schemas.fingerprint import FINGERPRINT
 from transforms.background import Background, make_background, write_background
 from transforms.rarity import RaritySettings
 from transforms.story_scoring import (
@@ -42,24 +49,31 @@ def split_scores(
     """Score each set by models that were not fitted to what they are scored on.
 
     Returns:
-      By protocol ("second halves", "first halves": fitted to the other halves of all
-      sets; "left out": fitted to the other sets), then by set: precision, recall, f1.
+      By protocol, then by set: precision, recall, f1. "second halves" and "first
+      halves" are by a model fitted to the other halves of all sets; "second in midst" and
+      "first in midst" by the same, of the halves among the articles around them; "left
+      out" by a model fitted to the other sets.
     """
     scores: dict[str, dict[str, dict[str, float]]] = {}
     split = [halves(one) for one in sets]
     for name, fitted, scored in (("second halves", 0, 1), ("first halves", 1, 0)):
         model = fit_model([half[fitted] for half in split], setting)
         scores[name] = {
-            half[scored].name: dataclasses.asdict(agreement(half[scored], model, setting))
+            half[scored].name: dataclasses.asdict(agreement(half[scored], model))
             for half in split
         }
+        around = [half[scored] for half in split if half[scored].midst is not None]
+        if around:
+            scores[f"{name.split()[0]} in midst"] = {
+                one.name: dataclasses.asdict(agreement(one.in_midst(), model))
+                for one in around
+            }
     if len(sets) > 1:
         scores["left out"] = {
             one.name: dataclasses.asdict(
                 agreement(
                     one,
                     fit_model([other for other in sets if other is not one], setting),
-                    setting,
                 )
             )
             for one in sets
@@ -174,7 +188,9 @@ def tune(
     Args:
       gold_files: JSON lines with a field `story`, one set a file; a set is named after
         its folder, or its file where two share one.
-      background_files: JSON lines of ordinary articles of the same languages.
+      background_files: JSON lines of ordinary articles of the same languages. Those of a
+        file in the folder of a labelled set are the stream that the set is of, and its
+        stories are to be found in their midst, too.
       output: folder for the data files, that `run` takes.
       embedding_model: as in `transforms.embedding_model`; None: weights for vectors are not
         fitted.
@@ -210,5 +226,23 @@ def tune(
                 np.array(stories, dtype=object)[places],
             )
         )
-    background = [fingerprint_corpus(read_labelled(path)[0]) for path in background_files]
-    return tune_sets(sets, concatenate(background, background[0].schema), output)
+    background = []
+    for path in background_files:
+        own = [
+            number
+            for number, gold in enumerate(gold_files)
+            if gold.resolve().parent == path.resolve().parent
+        ]
+        days = [days_around(sets[number].fingerprints) for number in own]
+        prints = fingerprint_corpus(
+            read_labelled(path)[0],
+            embedding_model=embedding_model if own else None,
+            embedding_tokens=embedding_tokens,
+            days=np.concatenate(days) if own else None,
+        ).drop_columns(["position"])
+        for number, near in zip(own, days, strict=True):
+            midst = published_on(prints, near)
+            if midst.num_rows:
+                sets[number] = dataclasses.replace(sets[number], midst=midst)
+        background.append(prints.select(FINGERPRINT.names))
+    return tune_sets(sets, concatenate(background, FINGERPRINT), output)

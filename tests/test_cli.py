@@ -335,7 +335,7 @@ def test_tune_fits_pages_alone(tmp_path, capsys):
         {
             "url": f"https://site{number}.example/a",
             "text": "\n".join(
-                [*menu, f"Ferry {number} was late again, and nobody knew why."]
+                [*menu.split("|"), f"Ferry {number} was late again, and nobody knew why."]
             ),
             "keep": [f"Ferry {number} was late again"],
             "drop": ["Harbour"],

@@ -2,16 +2,12 @@ import itertools
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 
 from schemas.match import STORY_EDGE
 from transforms.clustering import (
     NODE,
-    average_link,
     first_articles,
     group_stories,
     join_edges,
@@ -34,63 +30,6 @@ def nodes_of(rows):
         [{"article_key": key, "published": published} for key, published in rows],
         schema=NODE,
     )
-
-
-def groups_of(pairs, similarities, articles, threshold=0.5, absent=0.1):
-    return average_link(
-        np.array(pairs, np.int32).reshape(-1, 2),
-        np.array(similarities, np.float64),
-        articles,
-        threshold=threshold,
-        absent=absent,
-    ).tolist()
-
-
-def partition(labels):
-    return {
-        frozenset(np.flatnonzero(np.asarray(labels) == label).tolist())
-        for label in set(labels)
-    }
-
-
-# The compiled function is built at its first call.
-@given(st.integers(2, 25), st.integers(0, 2**32 - 1), st.floats(0.2, 0.9))
-def test_groups_are_those_of_dense_average_linkage(articles, seed, threshold):
-    random = np.random.default_rng(seed)
-    pairs = np.array(list(itertools.combinations(range(articles), 2)), np.int32)
-    scored = random.random(len(pairs)) < 0.6
-    similarities = np.where(scored, np.round(random.random(len(pairs)), 6), 0.1)
-    ours = groups_of(pairs[scored], similarities[scored], articles, threshold)
-    dense = np.zeros((articles, articles))
-    dense[pairs[:, 0], pairs[:, 1]] = dense[pairs[:, 1], pairs[:, 0]] = 1 - similarities
-    theirs = fcluster(
-        linkage(squareform(dense), "average"), 1 - threshold, criterion="distance"
-    )
-    assert partition(ours) == partition(theirs)
-
-
-def test_a_chain_of_likely_pairs_is_no_story():
-    chain = [(0, 1), (1, 2), (2, 3), (3, 4)]
-    assert len(partition(groups_of(chain, [0.9] * 4, 5))) > 1
-
-
-def test_a_large_story_whose_pairs_are_all_scored_stays_together():
-    pairs = list(itertools.combinations(range(300), 2))
-    assert len(set(groups_of(pairs, [0.7] * len(pairs), 300))) == 1
-
-
-def test_equal_similarities_are_settled_without_end():
-    pairs = list(itertools.combinations(range(6), 2))
-    assert groups_of(pairs, [0.8] * len(pairs), 6) == [0] * 6
-
-
-def test_articles_without_a_pair_stay_alone():
-    assert groups_of([], [], 3) == [0, 1, 2]
-
-
-def test_an_absent_pair_that_would_join_everything_is_refused():
-    with pytest.raises(ValueError, match="absent must be below threshold"):
-        groups_of([], [], 2, threshold=0.1, absent=0.1)
 
 
 def test_a_story_is_named_after_its_first_article_and_undated_ones_come_last():

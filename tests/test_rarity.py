@@ -111,6 +111,14 @@ def test_a_word_that_is_rarer_in_the_batch_keeps_the_share_of_the_background():
     assert shares([1], 1000, background) == pytest.approx(5000.5 / 10_001)
 
 
+def test_without_a_background_few_articles_do_not_make_a_word_common():
+    few_common, few_rare = shares([10, 1], 20)
+    many_common, many_rare = shares([5_000, 1], 10_000)
+    assert few_common / few_rare < 5
+    assert many_common > 0.45
+    assert many_common / many_rare > 1_000
+
+
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=20), st.integers(0, 5000))
 def test_shares_stay_between_the_floor_and_one(counts, prior):
     found = shares(counts, 500, prior_documents=prior)
@@ -179,6 +187,30 @@ def test_without_a_background_every_article_has_the_default_density():
         fingerprints([[1, 2], [3]], "sw"), NO_BACKGROUND, RaritySettings()
     )
     assert weighed.densities.tolist() == [np.float32(RaritySettings.default_density)] * 2
+
+
+def test_articles_of_a_large_story_may_count_less_in_the_frequencies():
+    articles = fingerprints([[1, 2]] * 6 + [[3, 4]] * 2)
+    all_alike = weigh_articles(articles, NO_BACKGROUND, RaritySettings())
+    counts = np.array([1 / 6] * 6 + [1] * 2)
+    one_story = weigh_articles(articles, NO_BACKGROUND, RaritySettings(), counts=counts)
+    assert all_alike.term_idf[0] < all_alike.term_idf[2]
+    assert one_story.term_idf[0] > one_story.term_idf[2]
+
+
+def test_articles_weighed_again_keep_what_the_background_decides():
+    articles, rarity = fingerprints([[1, 2], [1, 3]]), RaritySettings(neighbours=1)
+    background = background_of([[1, 2], [3, 9]])
+    before = weigh_articles(articles, background, rarity)
+    counts = np.array([0.5, 0.5])
+    found = weigh_articles(articles, background, rarity, counts=counts, before=before)
+    again = weigh_articles(articles, background, rarity, counts=counts)
+    assert found.densities is before.densities
+    np.testing.assert_array_equal(found.densities, again.densities)
+    np.testing.assert_array_equal(
+        found.background_terms.weights, again.background_terms.weights
+    )
+    np.testing.assert_array_equal(found.term_idf, again.term_idf)
 
 
 def test_weights_do_not_depend_on_the_order_of_the_articles():

@@ -14,6 +14,7 @@ from transforms.background import NO_BACKGROUND
 from transforms.clustering import ScoreStories
 from transforms.context import (
     CONTEXT_FEATURES,
+    article_counts,
     context_features,
     score_graph,
     unscored_pairs,
@@ -230,7 +231,7 @@ def test_context_of_a_triangle():
     pairs = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
     scores = np.full(3, 0.8, np.float32)
     graph = score_graph(pairs, scores, 3, above=0.03)
-    features, crowds = context_features(pairs, scores, graph)
+    features, crowds = context_features(pairs, scores, graph, crowd=12.0)
     first = dict(zip(CONTEXT_FEATURES, features[0].tolist(), strict=True))
     assert first["logit"] == pytest.approx(np.log(4), rel=1e-5)
     assert first["common_partners"] == pytest.approx((0.64 + 1.6) / 2.28, rel=1e-5)
@@ -241,11 +242,30 @@ def test_context_of_a_triangle():
     np.testing.assert_allclose(crowds, 1.6, rtol=1e-6)
 
 
+def test_partners_beyond_a_crowd_are_not_counted():
+    pairs = np.array(list(itertools.combinations(range(30), 2)), np.int32)
+    scores = np.full(len(pairs), 0.9, np.float32)
+    graph = score_graph(pairs, scores, 30, above=0.03)
+    features, crowds = context_features(pairs, scores, graph, crowd=12.0)
+    first = dict(zip(CONTEXT_FEATURES, features[0].tolist(), strict=True))
+    for name in ("common_weight", "most_partners", "fewest_partners"):
+        assert first[name] == pytest.approx(np.log(13), rel=1e-5)
+    np.testing.assert_allclose(crowds, 29 * 0.9, rtol=1e-5)
+
+
+def test_an_article_of_a_large_story_counts_less():
+    pairs = np.array(list(itertools.combinations(range(9), 2)), np.int32)
+    scores = np.full(len(pairs), 0.5, np.float32)
+    counts = article_counts(pairs, scores, 10, above=0.03, large=2.0)
+    assert counts.tolist() == [0.5] * 9 + [1.0]
+    assert article_counts(pairs, scores, 10, above=0.5, large=2.0).tolist() == [1.0] * 10
+
+
 def test_a_pair_alone_has_no_support():
     pairs = np.array([[0, 1]], np.int32)
     scores = np.array([0.8], np.float32)
     graph = score_graph(pairs, scores, 2, above=0.03)
-    features, _ = context_features(pairs, scores, graph)
+    features, _ = context_features(pairs, scores, graph, crowd=12.0)
     first = dict(zip(CONTEXT_FEATURES, features[0].tolist(), strict=True))
     assert first["support"] == first["least_support"] == first["supported"] == 0
 

@@ -1,3 +1,4 @@
+import dataclasses
 import gzip
 import itertools
 import json
@@ -12,21 +13,25 @@ from hypothesis import strategies as st
 from pipeline.agreement import bcubed
 from pipeline.fitting import (
     THRESHOLDS,
-    Setting,
     best_threshold,
     predict,
-    prepare,
     regression,
-    with_made_stories,
 )
 from pipeline.labelled import (
-    MADE,
     Labelled,
-    enlarged,
+    days_around,
     fingerprint_corpus,
     halves,
+    published_on,
     read_labelled,
 )
+from pipeline.large_stories import (
+    measure_large_stories,
+    pair_similarity,
+    source_stories,
+    with_large_story,
+)
+from pipeline.made_stories import MADE, enlarged, with_made_stories
 from pipeline.tune import tune
 from schemas.article import RAW
 from schemas.batch import list_column
@@ -236,6 +241,58 @@ def test_made_stories_take_the_place_of_real_ones(labelled):
     assert len(found.stories) == 60 - 6 + 22
 
 
+def test_articles_around_a_set_join_it_without_gold(labelled):
+    around = dataclasses.replace(labelled, midst=labelled.fingerprints.slice(0, 7))
+    found = around.in_midst()
+    assert found.fingerprints.num_rows == len(found.stories) == 67
+    assert set(found.stories[60:]) == {None}
+    assert halves(around)[0].midst.equals(around.midst)
+    with pytest.raises(ValueError, match="a must have articles around it, got none"):
+        labelled.in_midst()
+
+
+def test_articles_of_the_days_around_are_chosen(labelled):
+    (day,) = labelled.fingerprints.slice(0, 1).column("day").to_pylist()
+    days = days_around(labelled.fingerprints.slice(0, 1))
+    assert days.tolist() == [day - 1, day, day + 1]
+    found = published_on(labelled.fingerprints, days[:2])
+    assert set(found.column("day").to_pylist()) <= {day - 1, day}
+    assert found.num_rows
+
+
+@pytest.fixture(scope="module")
+def model():
+    return read_story_model(pathlib.Path(DATA))
+
+
+def test_large_stories_are_measured_among_the_others(labelled, model):
+    found = measure_large_stories(labelled, model, sizes=(8, 12), sources=2)
+    assert [(one.size, one.members) for one in found] == [(8, 3), (8, 3), (12, 3), (12, 3)]
+    assert all(one.recall > 0.9 and one.strangers == 0 for one in found)
+    assert found == measure_large_stories(labelled, model, sizes=(8, 12), sources=2)
+
+
+def test_a_large_story_stands_in_the_place_of_the_real_one(labelled):
+    found = with_large_story(labelled, "s0-0", 9, seed=1)
+    assert len(found.stories) == 60 - 3 + 9
+    assert set(found.stories[-9:]) == {MADE + "s0-0"}
+    assert "s0-0" not in found.stories
+
+
+def test_made_pairs_are_about_as_alike_as_real_ones(labelled, model):
+    real = pair_similarity(labelled, np.flatnonzero(labelled.stories == "s0-0"), model)
+    mixed = with_large_story(labelled, "s0-0", 12, seed=1)
+    made = pair_similarity(mixed, np.arange(len(mixed.stories))[-12:], model)
+    assert len(real) == 3
+    assert len(made) == 66
+    assert abs(np.median(real) - np.median(made)) < 0.2
+
+
+def test_too_few_stories_to_enlarge_are_refused(labelled):
+    with pytest.raises(ValueError, match="at least 21 stories of three articles, got 20"):
+        source_stories(labelled, 21)
+
+
 def test_regression_finds_the_number_that_decides():
     random = np.random.default_rng(0)
     columns = random.normal(size=(2000, 2))
@@ -294,6 +351,4 @@ def test_the_five_seeds_are_one_story_with_the_shipped_model():
         schema=RAW,
     )
     model = read_story_model(pathlib.Path(DATA))
-    setting = Setting(model.backgrounds, model.rarity, model.neighbours)
-    seeds = Labelled("seeds", fingerprint_corpus(raw), np.array(["s"] * 5, dtype=object))
-    assert predict(prepare(seeds, setting), model).tolist() == [0] * 5
+    assert len(set(predict(fingerprint_corpus(raw), model).tolist())) == 1

@@ -5,21 +5,13 @@ has some partner: of single links a chain of half-right pairs is made, and the l
 "story" of 1,350 articles then holds 592. Average linkage joins, again and again, the two
 groups whose pairs score highest in the mean, until no mean reaches the threshold. A pair
 counts by the root of its score, and a pair that was never scored by a small constant.
-
-The nearest-neighbour chain does this without comparing all groups: it walks from a group
-to its nearest until two are each other's nearest and joins them. Average linkage is
-reducible (joining two groups never brings the union nearer to a third than the nearer
-one was), so the result is that of the greedy method, and a group none of whose means
-reaches the threshold never will. Only groups with a scored pair between them are looked
-at: time and memory follow the number of scored pairs.
-
-F. Murtagh, "A survey of recent advances in hierarchical clustering algorithms", 1983.
+The scored pairs of all blocks are gathered in one place, and `linkage` makes groups of
+them.
 """
 
 import dataclasses
 
 import apache_beam as beam
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -29,6 +21,7 @@ from schemas.batch import Collections, column, concatenate
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import STORY_EDGE, STORY_EVIDENCE
 from transforms.blocking import AssignBlocks
+from transforms.linkage import ABSENT, link_stories
 from transforms.membership import STORY_MEMBERS
 from transforms.story_scoring import DATA, ScoreBlocks, shared_story_model
 
@@ -37,159 +30,6 @@ NODE = pa.schema(
     [FINGERPRINT.field(name) for name in ("article_key", "published", "article_id")]
 )
 _SECONDS_A_DAY = 86_400
-
-# Similarities are counted in these steps.
-STEPS = 1 << 20
-
-
-def average_link(
-    pairs: npt.NDArray[np.int32],
-    similarities: npt.NDArray[np.floating],
-    articles: int,
-    *,
-    threshold: float,
-    absent: float,
-) -> npt.NDArray[np.int32]:
-    """Group articles by average linkage over a sparse graph.
-
-    Args:
-      pairs: shape (m, 2). Row numbers, first below second, distinct, ascending.
-      similarities: shape (m,). Of each pair, 0 to 1.
-      articles: n, above every row number.
-      threshold: lowest mean similarity of two groups that are joined.
-      absent: similarity of a pair that is not in `pairs`; below threshold.
-
-    Returns:
-      Array of shape (n,): the lowest row number of each article's group.
-
-    Raises:
-      ValueError: if absent reaches the threshold: everything would be one group.
-    """
-    if absent >= threshold:
-        raise ValueError(
-            f"absent must be below threshold, got absent={absent} and threshold={threshold}"
-        )
-    # Whole numbers add up to the same sum in any order; fractions do not.
-    steps = np.round(np.asarray(similarities, np.float64) * STEPS).astype(np.int64)
-    return _average_link(pairs, steps, articles, threshold * STEPS, round(absent * STEPS))
-
-
-@numba.njit(cache=True, nogil=True)
-def _root(parents: npt.NDArray[np.int32], article: int) -> int:
-    while parents[article] != article:
-        parents[article] = parents[parents[article]]
-        article = parents[article]
-    return article
-
-
-@numba.njit(cache=True, nogil=True)
-def _average_link(
-    pairs: npt.NDArray[np.int32],
-    similarities: npt.NDArray[np.int64],
-    articles: int,
-    threshold: float,
-    absent: int,
-) -> npt.NDArray[np.int32]:
-    edges = len(pairs)
-    parents = np.arange(articles).astype(np.int32)
-    sizes = np.ones(articles, np.int64)
-    # Each group's pairs as a linked list: entries 2 m and 2 m + 1 are pair m seen from
-    # its first and its second article. Joined groups' lists are hung together, and
-    # entries towards the same group are added up when the list is next read.
-    heads = np.full(articles, -1, np.int64)
-    tails = np.full(articles, -1, np.int64)
-    after = np.full(2 * edges, -1, np.int64)
-    towards = np.zeros(2 * edges, np.int32)
-    sums = np.zeros(2 * edges, np.int64)
-    counts = np.zeros(2 * edges, np.int64)
-    for edge in range(edges):
-        for side in range(2):
-            entry = 2 * edge + side
-            own = pairs[edge, side]
-            towards[entry] = pairs[edge, 1 - side]
-            sums[entry] = similarities[edge]
-            counts[entry] = 1
-            if heads[own] < 0:
-                heads[own] = entry
-            else:
-                after[tails[own]] = entry
-            tails[own] = entry
-    entry_of = np.full(articles, -1, np.int64)
-    finished = np.zeros(articles, np.bool_)
-    chain = np.zeros(articles + 1, np.int32)
-    for start in range(articles):
-        if parents[start] != start or finished[start]:
-            continue
-        length = 1
-        chain[0] = start
-        while length:
-            group = chain[length - 1]
-            # Add up the entries of the group's list, one for each neighbouring group.
-            entry = heads[group]
-            last = -1
-            while entry >= 0:
-                following = after[entry]
-                other = _root(parents, towards[entry])
-                if other != group:
-                    known = entry_of[other]
-                    if known >= 0:
-                        sums[known] += sums[entry]
-                        counts[known] += counts[entry]
-                    else:
-                        towards[entry] = other
-                        entry_of[other] = entry
-                        if last < 0:
-                            heads[group] = entry
-                        else:
-                            after[last] = entry
-                        last = entry
-                entry = following
-            if last < 0:
-                heads[group] = -1
-            else:
-                after[last] = -1
-            tails[group] = last
-            # The nearest; the one the chain came from wins ties, then the lowest.
-            previous = chain[length - 2] if length > 1 else -1
-            nearest = -1
-            highest = -1.0
-            entry = heads[group]
-            while entry >= 0:
-                other = towards[entry]
-                entry_of[other] = -1
-                possible = sizes[group] * sizes[other]
-                mean = (sums[entry] + absent * (possible - counts[entry])) / possible
-                if mean > highest or (
-                    mean == highest
-                    and nearest != previous
-                    and (other == previous or other < nearest)
-                ):
-                    highest = mean
-                    nearest = other
-                entry = after[entry]
-            if nearest < 0 or highest < threshold:
-                finished[group] = True
-                length -= 1
-            elif nearest == previous:
-                low, high = min(group, nearest), max(group, nearest)
-                parents[high] = low
-                sizes[low] += sizes[high]
-                if heads[low] < 0:
-                    heads[low] = heads[high]
-                    tails[low] = tails[high]
-                elif heads[high] >= 0:
-                    after[tails[low]] = heads[high]
-                    tails[low] = tails[high]
-                length -= 2
-                if not length:
-                    chain[0] = low
-                    length = 1
-            else:
-                chain[length] = nearest
-                length += 1
-    for article in range(articles):
-        parents[article] = _root(parents, article)
-    return parents
 
 
 def first_articles(
@@ -256,7 +96,7 @@ def group_stories(
         ],
         axis=1,
     ).astype(np.int32)
-    groups = average_link(
+    groups = link_stories(
         pairs,
         np.sqrt(column(edges, "story_score").astype(np.float64)),
         len(keys),
@@ -300,10 +140,6 @@ def named_edges(nodes: pa.RecordBatch, edges: pa.RecordBatch) -> pa.RecordBatch:
         ],
         schema=STORY_EVIDENCE,
     )
-
-
-# Root of the story score of a pair that was not scored.
-ABSENT = 0.1
 
 
 @dataclasses.dataclass(eq=False)

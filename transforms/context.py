@@ -2,9 +2,9 @@
 
 Two articles whose other likely partners are the same belong together; two that only meet
 in one round-up do not. The first scores of a block make a sparse symmetric graph, and
-what is computed here of a pair are numbers of its two rows. Most are ratios, because the
-stories that weights are fitted on are small: a number that grows with the story, as a
-count of common partners does, would mean something else in a story of three hundred.
+what is computed here of a pair are numbers of its two rows. They are ratios, or end at
+a crowd: the stories that weights are fitted on are small, and a number that grows with
+the story, as a count of common partners does, would be without example in a large one.
 
 A pair that nobody proposed looks like a pair that differs. So the graph is completed
 first: articles that share a likely partner are scored too (`unscored_pairs`).
@@ -27,7 +27,8 @@ CONTEXT_FEATURES = (
     "probability",
     # Cosine of the two rows of the graph, each with itself.
     "common_partners",
-    # ln(1 + sum over partners of the product of both probabilities).
+    # ln(1 + sum over partners of the product of both probabilities), up to a crowd, as
+    # are the next two.
     "common_weight",
     # ln(1 + expected partners) of the article that has more, and of the other.
     "most_partners",
@@ -78,6 +79,37 @@ def score_graph(
     offsets = np.zeros(articles + 1, np.int64)
     np.cumsum(np.bincount(rows, minlength=articles), out=offsets[1:])
     return Graph(offsets, partners[order], np.concatenate([weights, weights])[order])
+
+
+def article_counts(
+    pairs: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float32],
+    articles: int,
+    *,
+    above: float,
+    large: float,
+) -> npt.NDArray[np.float64]:
+    """Give what each article counts in the frequencies: less, the larger its story.
+
+    Frequencies are to tell in how many stories a term stands. Three hundred reports that
+    name one victim would make a common word of the name, and their story fall apart.
+
+    Args:
+      pairs: shape (m, 2). Row numbers.
+      scores: shape (m,). The sum of an article's is the number of partners to expect.
+      articles: n.
+      above: scores up to it are taken as 0.
+      large: articles that a large story counts as.
+
+    Returns:
+      Array of shape (n,): 1, or `large` over the expected partners if these are more.
+    """
+    kept = scores > above
+    both = np.concatenate([pairs[kept, 0], pairs[kept, 1]])
+    weights = np.concatenate([scores[kept], scores[kept]]).astype(np.float64)
+    partners = np.bincount(both, weights=weights, minlength=articles)
+    # The last bits of a score differ between processors; rounded, the counts do not.
+    return np.asarray(np.round(large / np.maximum(partners, large), 3), np.float64)
 
 
 def unscored_pairs(
@@ -164,6 +196,7 @@ def context_features(
     graph: Graph,
     *,
     partner: float = 0.3,
+    crowd: float,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Compute what the second score weighs, but for the pair's own features.
 
@@ -172,6 +205,7 @@ def context_features(
       scores: shape (m,). The first score of each pair.
       graph: of the first scores.
       partner: score from which a third article is asked about the pair.
+      crowd: expected partners above which more of them are counted as this many.
 
     Returns:
       features: shape (m, c), columns as CONTEXT_FEATURES.
@@ -186,6 +220,7 @@ def context_features(
         graph.partners,
         graph.weights,
         partner,
+        crowd,
         features,
         crowds,
     )
@@ -200,6 +235,7 @@ def _context(
     partners: npt.NDArray[np.int32],
     weights: npt.NDArray[np.float32],
     partner: float,
+    crowd: float,
     features: npt.NDArray[np.float32],
     crowds: npt.NDArray[np.float32],
 ) -> None:
@@ -251,9 +287,9 @@ def _context(
         features[pair, 0] = np.log(clipped / (1 - clipped))
         features[pair, 1] = score
         features[pair, 2] = (common + 2 * direct) / (lengths[i] * lengths[j])
-        features[pair, 3] = np.log(1 + common)
-        features[pair, 4] = np.log(1 + max(masses[i], masses[j]))
-        features[pair, 5] = np.log(1 + min(masses[i], masses[j]))
+        features[pair, 3] = np.log(1 + min(common, crowd))
+        features[pair, 4] = np.log(1 + min(crowd, max(masses[i], masses[j])))
+        features[pair, 5] = np.log(1 + min(crowd, masses[i], masses[j]))
         features[pair, 6] = support_i + support_j
         features[pair, 7] = min(support_i, support_j)
         features[pair, 8] = weight_i + weight_j > 0.5

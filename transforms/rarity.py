@@ -88,7 +88,12 @@ class WeighedArticles:
 
 
 def weigh_articles(
-    fingerprints: pa.RecordBatch, background: Background, settings: RaritySettings
+    fingerprints: pa.RecordBatch,
+    background: Background,
+    settings: RaritySettings,
+    *,
+    counts: npt.NDArray[np.floating] | None = None,
+    before: WeighedArticles | None = None,
 ) -> WeighedArticles:
     """Weigh the terms, names and ages of a block of articles.
 
@@ -97,17 +102,25 @@ def weigh_articles(
         copies of one report would make its words common.
       background: of that language, or NO_BACKGROUND.
       settings: see there.
+      counts: shape (n,). What each article counts in the batch's frequencies, 0 to 1;
+        None: 1.
+      before: the same articles as they were weighed with other counts, of which what
+        the background alone decides is kept.
     """
-    documents = fingerprints.num_rows
+    if counts is None:
+        counts = np.ones(fingerprints.num_rows)
+    documents = float(counts.sum())
 
     def idf(
         vocabulary: npt.NDArray[np.uint64],
         numbers: npt.NDArray[np.int32],
+        offsets: npt.NDArray[np.int64],
         known: Frequencies,
     ) -> npt.NDArray[np.float32]:
+        held = np.repeat(counts, np.diff(offsets))
         shares = document_shares(
             vocabulary,
-            np.bincount(numbers, minlength=len(vocabulary)),
+            np.bincount(numbers, weights=held, minlength=len(vocabulary)),
             documents,
             known,
             prior_documents=settings.prior_documents,
@@ -117,10 +130,15 @@ def weigh_articles(
         return inverse_document_frequencies(shares)
 
     values, offsets = list_column(fingerprints, "terms")
-    counts, _ = list_column(fingerprints, "term_counts")
+    term_counts, _ = list_column(fingerprints, "term_counts")
     vocabulary, terms = number_terms(values)
-    term_idf = idf(vocabulary, terms, background.terms)
-    if background.documents:
+    term_idf = idf(vocabulary, terms, offsets, background.terms)
+    if not background.documents:
+        background_terms = sparse_vectors(terms, term_counts, offsets, term_idf)
+        densities = np.full(len(counts), settings.default_density, np.float32)
+    elif before is not None:
+        background_terms, densities = before.background_terms, before.densities
+    else:
         still = document_shares(
             vocabulary,
             np.zeros(len(vocabulary), np.int64),
@@ -131,19 +149,16 @@ def weigh_articles(
             min_share=settings.min_share,
         )
         background_terms = sparse_vectors(
-            terms, counts, offsets, inverse_document_frequencies(still)
+            terms, term_counts, offsets, inverse_document_frequencies(still)
         )
         densities = background_densities(
             background_terms, vocabulary, background, neighbours=settings.neighbours
         )
-    else:
-        background_terms = sparse_vectors(terms, counts, offsets, term_idf)
-        densities = np.full(documents, settings.default_density, np.float32)
 
     name_values, name_offsets = list_column(fingerprints, "names")
     name_counts, _ = list_column(fingerprints, "name_counts")
     name_vocabulary, names = number_terms(name_values)
-    name_idf = idf(name_vocabulary, names, background.names)
+    name_idf = idf(name_vocabulary, names, name_offsets, background.names)
 
     def lead(
         name: str, counted: str, keys: npt.NDArray[np.uint64], idf: npt.NDArray[np.float32]
@@ -155,9 +170,9 @@ def weigh_articles(
             raise ValueError(f"{name} must all be among the article's own, got others")
         return sparse_vectors(numbers, lead_counts, lead_offsets, idf)
 
-    ages, _ = list_column(fingerprints, "ages")
+    ages, age_offsets = list_column(fingerprints, "ages")
     return WeighedArticles(
-        terms=sparse_vectors(terms, counts, offsets, term_idf),
+        terms=sparse_vectors(terms, term_counts, offsets, term_idf),
         background_terms=background_terms,
         term_idf=term_idf,
         lead_terms=lead("lead_terms", "lead_term_counts", vocabulary, term_idf),
@@ -166,6 +181,9 @@ def weigh_articles(
         name_idf=name_idf,
         densities=densities,
         age_idf=idf(
-            np.arange(256, dtype=np.uint64), ages.astype(np.int32), background.ages
+            np.arange(256, dtype=np.uint64),
+            ages.astype(np.int32),
+            age_offsets,
+            background.ages,
         ),
     )

@@ -9,7 +9,8 @@ partners are the same belong together, two that only meet in one round-up do not
 Between the two, the graph is completed: articles that share a likely partner are scored
 too, though neither was among the other's nearest. Without that, a story of three hundred
 articles falls apart, as each of them was compared with some forty, and every pair that
-nobody looked at counts as a pair that differs.
+nobody looked at counts as a pair that differs. At most MOST_COMPLETED pairs of an article
+are added in a round, so that a story of ten thousand is not scored in all pairs.
 
 How wrong it is, on articles it was not fitted to, is in docs/quality.md: mostly late
 follow-ups that share no day and few words with the first report, and equal incidents in
@@ -23,7 +24,7 @@ import dataclasses
 import functools
 import json
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
 import numpy as np
@@ -36,6 +37,7 @@ from transforms.background import NO_BACKGROUND, Background, read_background
 from transforms.blocking import Neighbours, candidate_pairs
 from transforms.context import (
     CONTEXT_FEATURES,
+    article_counts,
     context_features,
     score_graph,
     unscored_pairs,
@@ -180,7 +182,14 @@ class ScoredPairs:
 GRAPH_FLOOR = 0.03
 
 # Completing the graph: likely partners, possible ones, rounds, pairs for one article.
-STRONG, WEAK, ROUNDS, MOST_COMPLETED = 0.3, 0.1, 3, 1000
+STRONG, WEAK, ROUNDS, MOST_COMPLETED = 0.3, 0.1, 3, 200
+
+# Articles that a large story counts as in the block's frequencies of terms.
+LARGE = 4.0
+
+# Pairs that score less are no edges. Low: what was scored and found unlikely counts
+# against a story, too.
+MIN_SCORE = 0.01
 
 
 def first_scores(
@@ -189,8 +198,11 @@ def first_scores(
     facts: Facts,
     pair: Weights,
     embedded: Weights,
+    weigh_again: Callable[[npt.NDArray[np.float64]], WeighedArticles],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Score the proposed pairs, then those that share a likely partner.
+
+    Pairs of large stories are scored again before that, with what `article_counts` gives.
 
     Args:
       pairs: shape (m, 2). Proposed pairs, ascending.
@@ -198,6 +210,7 @@ def first_scores(
       facts: of the same.
       pair: weights where one of the two is not embedded.
       embedded: weights where both are.
+      weigh_again: gives the articles weighed anew where each counts what it is given.
 
     Returns:
       The pairs, shape (k, 2), ascending; their features, shape (k, f); their first
@@ -206,6 +219,12 @@ def first_scores(
     size = len(articles.densities)
     features = pair_features(pairs, articles, facts)
     scores = pair_probabilities(features, pair, embedded)
+    counts = article_counts(pairs, scores, size, above=GRAPH_FLOOR, large=LARGE)
+    again = np.flatnonzero((counts < 1)[pairs].any(axis=1))
+    if len(again):
+        articles = weigh_again(counts)
+        features[again] = pair_features(pairs[again], articles, facts)
+        scores[again] = pair_probabilities(features[again], pair, embedded)
     for _ in range(ROUNDS):
         graph = score_graph(pairs, scores, size, above=GRAPH_FLOOR)
         more = unscored_pairs(graph, pairs, strong=STRONG, weak=WEAK, most=MOST_COMPLETED)
@@ -231,10 +250,10 @@ def second_scores(
     """Score the pairs through their neighbours.
 
     In a crowd the second score may raise the first but not lower it: the stories it was
-    fitted on are small, and it takes many partners for a sign of a vague topic.
+    fitted on are small, and many partners are there a sign of a vague topic.
     """
     graph = score_graph(pairs, scores, articles, above=GRAPH_FLOOR)
-    context, crowds = context_features(pairs, scores, graph)
+    context, crowds = context_features(pairs, scores, graph, crowd=model.crowded)
     names = context_names(model.context)
     second = probabilities(context_columns(context, features, names), model.context, names)
     return np.where(crowds > model.crowded, np.maximum(second, scores), second)
@@ -263,7 +282,18 @@ def score_articles(
     facts = article_facts(fingerprints)
     proposed = candidate_pairs(articles, facts.vectors, neighbours=model.neighbours)
     pairs, features, first = first_scores(
-        proposed, articles, facts, model.pair, model.embedded
+        proposed,
+        articles,
+        facts,
+        model.pair,
+        model.embedded,
+        lambda counts: weigh_articles(
+            fingerprints,
+            background,
+            model.rarity,
+            counts=counts,
+            before=articles,
+        ),
     )
     second = second_scores(pairs, features, first, fingerprints.num_rows, model)
     return ScoredPairs(pairs, features, first, second), articles
@@ -342,12 +372,11 @@ class ScoreBlocks(beam.PTransform):
 
     Attributes:
       model_folder: where `pipeline.tune` wrote the story model.
-      min_score: pairs that score less are no edges. Low: what was scored and found
-        unlikely counts against a story, too.
+      min_score: pairs that score less are no edges.
     """
 
     model_folder: str
-    min_score: float = 0.01
+    min_score: float = MIN_SCORE
 
     def expand(
         self, blocks: beam.PCollection[tuple[int, pa.RecordBatch]]

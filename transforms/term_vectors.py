@@ -93,8 +93,8 @@ def find_terms(
 
 def document_shares(
     vocabulary: npt.NDArray[np.uint64],
-    batch_counts: npt.NDArray[np.integer],
-    batch_documents: int,
+    batch_counts: npt.NDArray[np.number],
+    batch_documents: float,
     background: Frequencies,
     *,
     prior_documents: int,
@@ -106,8 +106,10 @@ def document_shares(
     It is the background's share, or where the batch's is larger, something between the
     two: background^(1 - w) * batch^w, w being `batch_weight`. With w = 1 the name of a
     victim in a story of three hundred articles would be a common word and its story fall
-    apart; with w = 0 "shooting" would tell much among shootings. Where there is no
-    background, the batch's share is taken.
+    apart; with w = 0 "shooting" would tell much among shootings.
+
+    Without a background every term is taken for a rare one there, and w is nearer to 1
+    the larger the batch: a dozen articles do not show which words are common.
 
     The batch counts as if `prior_documents` more articles without the term stood in it:
     five articles of one story must not make its words common.
@@ -130,11 +132,14 @@ def document_shares(
     if min_share <= 0:
         raise ValueError(f"min_share must be above 0, got {min_share}")
     batch = np.asarray(batch_counts, np.float64) / (batch_documents + prior_documents + 1)
-    if not len(background.keys):
-        return np.clip(batch, min_share, 1.0)
-    places = find_terms(background.keys, vocabulary)
-    counts = np.where(places >= 0, background.counts[np.maximum(places, 0)], 0)
-    known = np.maximum((counts + 0.5) / (background.documents + 1), min_share)
+    if len(background.keys):
+        places = find_terms(background.keys, vocabulary)
+        counts = np.where(places >= 0, background.counts[np.maximum(places, 0)], 0)
+        known = np.maximum((counts + 0.5) / (background.documents + 1), min_share)
+    else:
+        known = np.full(len(vocabulary), min_share)
+        trusted = batch_documents / max(batch_documents + prior_documents, 1)
+        batch_weight = max(batch_weight, trusted)
     mixed = known ** (1 - batch_weight) * np.maximum(batch, known) ** batch_weight
     return np.clip(mixed, min_share, 1.0)
 

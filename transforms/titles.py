@@ -55,8 +55,7 @@ def title_stems(title: str | None) -> list[str]:
     """
     # "Vannay's" is told by Vannay, and "l'usine" by usine.
     words = [
-        max(word.split("'"), key=len)
-        for word in words_of((title or "").replace("’", "'"))
+        max(word.split("'"), key=len) for word in words_of((title or "").replace("’", "'"))
     ]
     stems = [word[:_STEM_LETTERS] for word in words if len(word) > 3 and word.isalpha()]
     unspaced = [word for word in words if len(word) == 1 and word > "\u0dff"]

@@ -4,10 +4,8 @@ All three are JSON lines, plain or .gz. A mistake in them would pass for a mista
 run, so they are checked before anything runs.
 """
 
-import gzip
 import hashlib
-import zlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from pipeline.labelled import Labelled, fingerprint_corpus, halves
+from pipeline.labelled import Labelled, fingerprint_corpus, halves, json_objects
 from schemas.article import RAW
 from schemas.batch import column, concatenate
 from transforms.formats import FIELDS
@@ -49,30 +47,6 @@ class Page(NamedTuple):
     text: str
     keep: list[str]
     drop: list[str]
-
-
-def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read JSON lines, plain or .gz; give the number of each line and its object.
-
-    Raises:
-      ValueError: if the file cannot be read or a line is no JSON object.
-    """
-    number = 0
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                row = orjson.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError(f"it holds a {type(row).__name__}")
-                yield number, row
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    except ValueError as error:
-        raise ValueError(
-            f"{path} must hold a JSON object on every line, line {number}: {error}"
-        ) from error
 
 
 def read_articles(path: Path) -> list[dict[str, Any]]:

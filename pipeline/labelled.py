@@ -9,7 +9,9 @@ import datetime
 import gzip
 import pathlib
 import re
+import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +112,7 @@ def read_labelled(path: pathlib.Path) -> tuple[pa.RecordBatch, list[str | None]]
     """
     rows: list[dict[str, object]] = []
     stories: list[str | None] = []
-    for number, row in _objects(path):
+    for number, row in json_objects(path):
         # As a run reads it, but that nothing is passed over.
         values = raw_values(Row(number, row, False), {}, MAX_ROW_BYTES)
         story = row.get("story")
@@ -123,29 +125,35 @@ def read_labelled(path: pathlib.Path) -> tuple[pa.RecordBatch, list[str | None]]
         texts, repaired = values
         texts["language"] = texts["language"] or row.get("lang")
         stories.append(story)
-        place = {"file": path.name, "position": number, "repaired": repaired}
+        place = {"file": path.name, "position": len(stories), "repaired": repaired}
         rows.append({**place, **texts})
     if not rows:
         raise ValueError(f"{path} must hold articles, got an empty file")
     return pa.RecordBatch.from_pylist(rows, schema=RAW), stories
 
 
-def _objects(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
+def json_objects(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read JSON lines, plain or .gz; give the number of each line and its object.
+
+    Raises:
+      ValueError: if the file cannot be read or a line is no JSON object.
+    """
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
                 row = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                raise ValueError(
-                    f"{path} must hold a JSON object on every line, line {number}: "
-                    f"{error.msg} at character {error.pos + 1}"
-                ) from error
-            if not isinstance(row, dict):
-                raise ValueError(
-                    f"{path} must hold a JSON object on every line, line {number} holds "
-                    f"a {type(row).__name__}"
-                )
-            yield number, row
+                if not isinstance(row, dict):
+                    raise ValueError(f"it holds a {type(row).__name__}")
+                yield number, row
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    except ValueError as error:
+        raise ValueError(
+            f"{path} must hold a JSON object on every line, line {number}: {error}"
+        ) from error
 
 
 def fingerprint_corpus(

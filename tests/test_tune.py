@@ -176,10 +176,18 @@ def test_groupings_that_cannot_be_compared_are_refused(gold, predicted, message)
         bcubed(gold, predicted)
 
 
+def test_stories_stay_with_their_articles_across_a_blank_line(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"id": "1", "text": "a", "story": "s"}\n\n{"id": "2", "text": "b"}\n')
+    raw, stories = read_labelled(path)
+    assert raw.column("position").to_pylist() == [1, 2]
+    assert stories == ["s", None]
+
+
 def test_a_line_that_is_no_object_is_named(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text('{"id": "1", "text": "a"}\n[1]\n')
-    with pytest.raises(ValueError, match="line 2 holds a list"):
+    with pytest.raises(ValueError, match="line 2: it holds a list"):
         read_labelled(path)
     path.write_text('{"id": "1"\n')
     with pytest.raises(ValueError, match="line 1:"):

@@ -11,7 +11,7 @@ from transforms.embedding_model import DEFAULT_MODEL
 from transforms.lsh import candidate_probability
 from transforms.story_scoring import DATA as SHIPPED
 
-EMBEDDINGS = ("all", "none")
+EMBEDDINGS = ("undecided", "all", "none")
 DEFAULT_MODELS = "shipped"
 
 
@@ -47,8 +47,9 @@ class Config:
     min_words: int = option(25, "words under which a text is thin and nobody's copy")
     stories: bool = option(True, "group articles into stories; without, only copies")
     embedding: str = option(
-        "all",
-        "which articles the model sees: all representatives, or none",
+        "undecided",
+        "which articles the model sees: those whose story it could change, all "
+        "representatives of copy groups, or none",
         choices=EMBEDDINGS,
     )
     embedding_model: str = option(

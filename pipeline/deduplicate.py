@@ -7,8 +7,8 @@ embedded and compared. At the end the texts come back together, story by story.
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -24,8 +24,9 @@ from schemas.match import MATCH
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, STORIES
 from transforms.boilerplate import LearnRecurringLines, RuleLines, StripBoilerplate
 from transforms.clustering import ScoreStories
-from transforms.copies import FindCopies
-from transforms.embedding import EmbedRepresentatives
+from transforms.copies import WANTED, FindCopies
+from transforms.copy_tables import WriteCopies
+from transforms.embedding import EmbedArticles
 from transforms.fingerprint import FingerprintArticles
 from transforms.membership import look_up, membership
 from transforms.minhash import signature_metadata
@@ -35,6 +36,8 @@ from transforms.relations import FollowUpRule, RewriteRule
 from transforms.removals import SummariseBoilerplate
 from transforms.repeated_ids import SettleRepeatedIds
 from transforms.resolving import ResolveStories
+from transforms.spilling import SpillArticles, read_back
+from transforms.undecided import FindUndecided
 from transforms.verification import CopyThresholds
 
 TABLES = {
@@ -47,7 +50,7 @@ TABLES = {
     "index": INDEX,
 }
 
-Batches = beam.PCollection[pa.RecordBatch]
+Batches: TypeAlias = beam.PCollection[pa.RecordBatch]
 
 
 @dataclasses.dataclass(eq=False)
@@ -77,9 +80,10 @@ class Deduplicate(beam.PTransform):
     def expand(self, read: Collections) -> beam.PCollection[Any]:
         """Wire the stages."""
         config = self.config
-        index_schema = index_schema_of(config)
         parsed = read["raw"] | "Parse" >> ParseArticles(latest=self.latest)
-        settled = parsed["articles"] | "Settle repeated ids" >> SettleRepeatedIds()
+        settled = parsed["articles"] | "Settle repeated ids" >> SettleRepeatedIds(
+            self.staging
+        )
         articles = settled["articles"] | "Rule lines" >> RuleLines()
         articles |= "Read" >> CountArticles("read and parse")
 
@@ -97,72 +101,28 @@ class Deduplicate(beam.PTransform):
             passage_words=config.passage_size,
             window=config.passage_window,
             min_words=config.min_words,
+            stories=config.stories,
         )
         fingerprinted |= "Fingerprinted" >> CountArticles("strip furniture, fingerprint")
-
-        copies = {"fingerprints": fingerprinted, "cleaned": fingerprinted} | (
-            "Find copies"
-            >> FindCopies(
-                thresholds=CopyThresholds(
-                    min_containment=config.min_containment,
-                    near_jaccard=config.min_jaccard,
-                    max_gap_days=config.copy_gap_days,
-                ),
-                bands=config.bands,
-                rows=config.band_rows,
-                window_days=config.copy_window_days,
-                max_bucket=config.max_bucket,
-            )
-        )
-        one = fingerprinted.pipeline | "Once" >> beam.Create([None], reshuffle=False)
-        copied = one | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
-        embedded = fingerprinted | "Mark representatives" >> beam.Map(
-            mark_representatives, copied=AsSingleton(copied)
-        )
-        if config.uses_model:
-            embedded |= "Embed" >> EmbedRepresentatives(
-                config.embedding_model, config.embedding_tokens
-            )
-        embedded |= "Embedded" >> CountArticles("find copies, embed")
-
-        if config.stories:
-            stories = (
-                embedded
-                | "Keep representatives" >> beam.Map(representatives)
-                | "Score stories"
-                >> ScoreStories(config.story_model_folder, config.block_size)
-            )
-        else:
-            none = embedded | "No stories" >> beam.FlatMap(_nothing)
-            stories = {"edges": none, "stories": none}
-        members = one | "Join copies and stories" >> beam.Map(
-            _members, groups=AsIter(copies["groups"]), stories=AsIter(stories["stories"])
+        find_copies = FindCopies(
+            thresholds=CopyThresholds(
+                min_containment=config.min_containment,
+                near_jaccard=config.min_jaccard,
+                max_gap_days=config.copy_gap_days,
+            ),
+            bands=config.bands,
+            rows=config.band_rows,
+            window_days=config.copy_window_days,
+            max_bucket=config.max_bucket,
         )
         count = (
             articles
             | "Count rows" >> beam.Map(_row_count)
             | "Add rows" >> beam.CombineGlobally(sum)
         )
-        resolved = {
-            "articles": embedded,
-            "copy_edges": copies["edges"],
-            "story_edges": stories["edges"],
-            "membership": members,
-            "article_count": count,
-        } | "Resolve stories" >> ResolveStories(
-            staging=self.staging,
-            run_id=self.run_id,
-            model=config.embedding_model if config.uses_model else None,
-            index_schema=index_schema,
-            model_folder=config.story_model_folder,
-            rewrite=RewriteRule(
-                min_cosine=config.rewrite_cosine,
-                min_share=config.rewrite_share,
-                min_order=config.rewrite_order,
-            ),
-            follow_up=FollowUpRule(config.follow_up_hours, config.follow_up_novelty),
-        )
-        resolved |= "Resolved" >> CountArticles("form stories, write", _articles_of)
+        form = self._with_stories if config.stories else self._copies_alone
+        written = form(fingerprinted, find_copies, count)
+        written |= "Written" >> CountArticles("form stories, write", _articles_of)
         rejects = (
             (read["rejects"], parsed["rejects"], settled["rejects"])
             | "All rejects" >> beam.Flatten()
@@ -177,13 +137,96 @@ class Deduplicate(beam.PTransform):
                 "boilerplate", BOILERPLATE, ("source", "reason", "line"), self.staging
             )
         )
-        parts = (resolved, rejects, boilerplate) | "All parts" >> beam.Flatten()
+        parts = (written, rejects, boilerplate) | "All parts" >> beam.Flatten()
         return {"parts": parts, "rows_read": read["rows_read"]} | "Commit" >> Commit(
             self.output,
             self.staging,
-            {**TABLES, "index": index_schema},
+            {**TABLES, "index": index_schema_of(config)},
             self.settings,
             self.replaces,
+        )
+
+    def _with_stories(
+        self, fingerprinted: Batches, find_copies: FindCopies, count: beam.PCollection[int]
+    ) -> beam.PCollection[Part]:
+        """Find copies, form stories of what is left, write both."""
+        config = self.config
+        copies = {
+            "fingerprints": fingerprinted,
+            "cleaned": fingerprinted,
+        } | "Find copies" >> find_copies
+        one = fingerprinted.pipeline | "Once" >> beam.Create([None], reshuffle=False)
+        copied = one | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
+        embedded = fingerprinted | "Mark representatives" >> beam.Map(
+            mark_representatives, copied=AsSingleton(copied)
+        )
+        scoring = (config.story_model_folder, config.block_size)
+        if config.embedding == "undecided":
+            undecided = (
+                embedded
+                | "Keep fingerprints" >> beam.Map(representatives)
+                | "Find undecided" >> FindUndecided(*scoring)
+            )
+            embedded |= "Mark undecided" >> beam.Map(
+                mark_undecided, undecided=AsSingleton(undecided)
+            )
+        if config.uses_model:
+            embedded |= "Embed" >> EmbedArticles(
+                config.embedding_model,
+                config.embedding_tokens,
+                "is_undecided" if config.embedding == "undecided" else "is_representative",
+            )
+        embedded |= "Embedded" >> CountArticles("find copies, embed")
+        stories = (
+            embedded
+            | "Keep representatives" >> beam.Map(representatives)
+            | "Score stories" >> ScoreStories(*scoring)
+        )
+        members = one | "Join copies and stories" >> beam.Map(
+            _members, groups=AsIter(copies["groups"]), stories=AsIter(stories["stories"])
+        )
+        return {
+            "articles": embedded,
+            "copy_edges": copies["edges"],
+            "story_edges": stories["edges"],
+            "membership": members,
+            "article_count": count,
+        } | "Resolve stories" >> ResolveStories(
+            staging=self.staging,
+            run_id=self.run_id,
+            model=config.embedding_model if config.uses_model else None,
+            index_schema=index_schema_of(config),
+            model_folder=config.story_model_folder,
+            rewrite=RewriteRule(
+                min_cosine=config.rewrite_cosine,
+                min_share=config.rewrite_share,
+                min_order=config.rewrite_order,
+            ),
+            follow_up=FollowUpRule(config.follow_up_hours, config.follow_up_novelty),
+        )
+
+    def _copies_alone(
+        self, fingerprinted: Batches, find_copies: FindCopies, count: beam.PCollection[int]
+    ) -> beam.PCollection[Part]:
+        """Find copies and write them: no text is needed but for comparing it."""
+        spilled = fingerprinted | "Spill" >> SpillArticles(self.staging)
+        copies = {
+            "fingerprints": fingerprinted,
+            "cleaned": spilled | "Read back" >> beam.Map(read_back, WANTED),
+        } | "Find copies" >> find_copies
+        members = (
+            fingerprinted.pipeline
+            | "Once" >> beam.Create([None], reshuffle=False)
+            | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
+        )
+        return {
+            "articles": spilled,
+            "copied": copies["copied"],
+            "edges": copies["edges"],
+            "membership": members,
+            "article_count": count,
+        } | "Write copies" >> WriteCopies(
+            self.staging, self.run_id, index_schema_of(self.config)
         )
 
 
@@ -210,6 +253,17 @@ def mark_representatives(batch: pa.RecordBatch, copied: pa.RecordBatch) -> pa.Re
     return with_column(batch, "is_representative", pa.array(keys == standing))
 
 
+def mark_undecided(batch: pa.RecordBatch, undecided: pa.RecordBatch) -> pa.RecordBatch:
+    """Add `is_undecided`: whether an embedding could change the story of an article.
+
+    Args:
+      batch: with a column `article_key`.
+      undecided: an UNDECIDED batch.
+    """
+    found = np.isin(column(batch, "article_key"), column(undecided, "article_key"))
+    return with_column(batch, "is_undecided", pa.array(found))
+
+
 def representatives(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Give the fingerprints and vectors of the representatives of a batch."""
     names = [*FINGERPRINT.names, *(["vector"] if "vector" in batch.schema.names else [])]
@@ -223,10 +277,6 @@ def _articles_of(part: Part) -> int:
 
 def _row_count(batch: pa.RecordBatch) -> int:
     return int(batch.num_rows)
-
-
-def _nothing(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    return iter(())
 
 
 def _members(

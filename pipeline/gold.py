@@ -17,7 +17,8 @@ from pipeline.labelled import Labelled, fingerprint_corpus, halves, json_objects
 from schemas.article import RAW
 from schemas.batch import column, concatenate
 from transforms.formats import FIELDS
-from transforms.parsing import clean_text, one_line, site
+from transforms.normalisation import clean_text, one_line
+from transforms.parsing import site
 from transforms.reading import MAX_ROW_BYTES, read_files
 
 HALVES = ("all", "first", "second")

@@ -21,22 +21,13 @@ import xxhash
 
 from schemas.article import RAW
 from schemas.batch import column, concatenate, with_column
-from transforms.boilerplate import ruled_lines, strip_batch
+from transforms.boilerplate import learn_recurring, strip_batch
 from transforms.embedding import embed, embedding_text
 from transforms.fingerprint import fingerprint_articles
 from transforms.formats import Reject, Row, raw_values
+from transforms.line_rules import rule_lines
 from transforms.parsing import parse_articles
 from transforms.reading import MAX_ROW_BYTES
-from transforms.recurrence import (
-    LINE,
-    RECURRING,
-    hash_lines,
-    observe_lines,
-    recurring_lines,
-    recurring_table,
-    text_keys,
-)
-from transforms.titles import WHOLE, judge_texts, observe_texts
 
 # Stands for the day of an article without a date; of no use but to be unlike all days.
 _NO_DAY = -(2**31)
@@ -182,20 +173,8 @@ def fingerprint_corpus(
         parse_articles(raw.slice(start, rows), latest=latest)[0]
         for start in range(0, raw.num_rows, rows)
     ]
-    lines, texts = [], []
-    for batch in parsed:
-        hashed = hash_lines(batch.column("text"))
-        ruled = ruled_lines(batch.column("text").to_pylist())
-        keys = text_keys(hashed.offsets, hashed.keys, ruled)
-        lines.append(observe_lines(batch, hashed, ruled))
-        texts.append(observe_texts(batch, keys))
-    learnt = concatenate(
-        [recurring_lines(concatenate(lines, LINE)), judge_texts(concatenate(texts, WHOLE))],
-        RECURRING,
-    )
-    recurring = recurring_table(
-        np.stack([column(learnt, "source_key"), column(learnt, "line_key")], axis=1)
-    )
+    parsed = [rule_lines(batch) for batch in parsed]
+    recurring = learn_recurring(parsed)
     done = []
     for batch in parsed:
         cleaned, _ = strip_batch(batch, recurring)

@@ -27,9 +27,11 @@ from transforms.main_content import (
     chain_marginals,
     write_page_model,
 )
+from transforms.normalisation import clean_text
 from transforms.page_lines import feature_names, page_features
-from transforms.parsing import clean_text, site
-from transforms.stripping import line_reasons, split_lines, strip
+from transforms.parsing import site
+from transforms.stripping import split_lines, strip
+from transforms.surroundings import line_reasons
 
 # How large a weight of a standard deviation may be, by its prior's variance.
 STRENGTH = 0.02

@@ -72,6 +72,8 @@ def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> N
         ("largest story", _count(found["largest_story"], "article")),
         ("words of furniture removed", f"{found['removed_words']:,}"),
     ]
+    if found["embedded_articles"]:
+        counts.append(("articles embedded", f"{found['embedded_articles']:,}"))
     if found["dropped_dates"]:
         counts.append(("dates dropped", f"{found['dropped_dates']:,}"))
     for label, value in (*counts, ("seconds", f"{seconds:,.1f}")):

@@ -5,6 +5,7 @@ batch of a thousand 0.2. So a stage takes a batch and gives a batch, and what is
 is a batch keyed by a shard number.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+# What a schema's metadata names the codec by that its batches travel with.
+CODEC = b"codec"
 
 # Several collections by name, as a transform takes or gives them. Beam reads type hints off
 # single collections alone, and warns of a dict of them.
@@ -22,14 +26,16 @@ class RecordBatchCoder(beam.coders.Coder):
     """Encodes a RecordBatch as an Arrow IPC stream, one with texts compressed by zstd.
 
     News text shrinks to a third, and so does what the runner holds in memory between
-    two stages. Keys and signatures are random bits and would only cost time.
+    two stages. Keys and signatures are random bits and would only cost time. A schema
+    whose metadata names another codec travels by that.
     """
 
     def encode(self, value: pa.RecordBatch) -> bytes:
         """Give the batch as one Arrow IPC stream."""
+        named = (value.schema.metadata or {}).get(CODEC)
+        codec = "zstd" if "text" in value.schema.names else None
+        options = pa.ipc.IpcWriteOptions(compression=named.decode() if named else codec)
         sink = pa.BufferOutputStream()
-        codec = pa.Codec("zstd", 1) if "text" in value.schema.names else None
-        options = pa.ipc.IpcWriteOptions(compression=codec)
         with pa.ipc.new_stream(sink, value.schema, options=options) as writer:
             writer.write_batch(value)
         return sink.getvalue().to_pybytes()
@@ -38,6 +44,10 @@ class RecordBatchCoder(beam.coders.Coder):
         """Give back the batch of one Arrow IPC stream."""
         with pa.ipc.open_stream(encoded) as reader:
             return reader.read_next_batch()
+
+    def estimate_size(self, value: pa.RecordBatch) -> int:
+        """Give about the bytes of the encoded batch; Beam would encode it to count them."""
+        return int(value.nbytes)
 
     def is_deterministic(self) -> bool:
         """Equal batches give equal bytes."""
@@ -121,18 +131,22 @@ def concatenate(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Reco
 
 
 def split_by(
-    batch: pa.RecordBatch, shards: npt.NDArray[np.integer] | Sequence[int]
+    batch: pa.RecordBatch,
+    shards: npt.NDArray[np.integer] | Sequence[int],
+    rows: npt.NDArray[np.integer] | None = None,
 ) -> Iterable[tuple[int, pa.RecordBatch]]:
     """Give the rows of each shard as a batch of their own, in their order.
 
     Args:
       batch: n rows.
-      shards: shape (n,). The shard of each row.
+      shards: shape (m,). The shard of each row.
+      rows: shape (m,). The rows that are given; all of them by default.
     """
-    if not batch.num_rows:
-        return
     shards = np.asarray(shards, dtype=np.int64)
+    if not shards.size:
+        return
     order = np.argsort(shards, kind="stable")
-    numbers, starts = np.unique(shards[order], return_index=True)
-    for number, rows in zip(numbers, np.split(order, starts[1:]), strict=True):
-        yield int(number), batch.take(pa.array(rows))
+    starts = np.flatnonzero(np.append(True, np.diff(shards[order]) != 0))
+    together = batch.take(pa.array(order if rows is None else rows[order]))
+    for start, stop in itertools.pairwise([*starts.tolist(), shards.size]):
+        yield int(shards[order[start]]), together.slice(start, stop - start)

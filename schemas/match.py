@@ -75,7 +75,8 @@ _NAMES = (
     pa.field("gap_days", pa.float32()),
 )
 COPY_EVIDENCE = pa.schema(
-    [*COPY_EDGE, *_NAMES], metadata={"schema": "newsdedup.copy_evidence", "version": "1"}
+    [*COPY_EDGE, *_NAMES, MATCH.field("passages")],
+    metadata={"schema": "newsdedup.copy_evidence", "version": "1"},
 )
 STORY_EVIDENCE = pa.schema(
     [*STORY_EDGE, *_NAMES], metadata={"schema": "newsdedup.story_evidence", "version": "1"}

@@ -77,7 +77,8 @@ STORIES = pa.schema(
         pa.field("independent_count", pa.int32(), nullable=False),
         pa.field("sources", pa.list_(pa.string()), nullable=False),
         pa.field("languages", pa.list_(pa.string()), nullable=False),
-        # Words that tell this story from others, the most telling first.
+        # Words that tell this story from others, the most telling first; none in a run
+        # without stories.
         pa.field("keywords", pa.list_(pa.string()), nullable=False),
         # Canonical first, then by time.
         pa.field("members", pa.list_(MEMBER), nullable=False),
@@ -116,7 +117,8 @@ CHANGES = pa.schema(
     metadata={"schema": "newsdedup.changes", "version": "1"},
 )
 
-# What the next run needs of every article, in place of its text.
+# What the next run needs of every article, in place of its text. A run without stories
+# leaves what only these need empty: terms, names, numbers, days and ages.
 INDEX = pa.schema(
     [
         *FINGERPRINT,

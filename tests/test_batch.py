@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.batch import (
+    CODEC,
     RecordBatchCoder,
     column,
     concatenate,
@@ -38,6 +39,29 @@ def test_a_batch_comes_back_from_its_coder_as_it_was(values):
     batch = batch_of(values)
     assert coder.decode(coder.encode(batch)).equals(batch)
     assert coder.encode(batch) == coder.encode(batch_of(values))
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+def test_a_schema_may_name_the_codec_it_travels_by(codec):
+    coder = RecordBatchCoder()
+    text = "one and the same line, " * 1_000
+    plain = pa.RecordBatch.from_pydict({"line": [text]})
+    named = plain.replace_schema_metadata({CODEC: codec})
+    assert len(coder.encode(named)) < len(text) / 10 < len(coder.encode(plain))
+    assert coder.decode(coder.encode(named)).equals(plain)
+
+
+def test_beam_is_told_the_size_of_a_batch_without_encoding_it():
+    batch = batch_of([(1, [2, 3], "four")])
+    assert RecordBatchCoder().estimate_size(batch) == batch.nbytes
+
+
+def test_some_rows_are_split_and_some_of_them_twice():
+    batch = batch_of([(1, [], "a"), (2, [], "b"), (3, [], "c")])
+    parts = dict(split_by(batch, np.array([7, 5, 7]), np.array([2, 0, 0])))
+    assert list(parts) == [5, 7]
+    assert parts[5].column("text").to_pylist() == ["a"]
+    assert parts[7].column("text").to_pylist() == ["c", "a"]
 
 
 def test_beam_finds_the_coder_of_a_batch():

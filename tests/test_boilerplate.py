@@ -12,12 +12,10 @@ from transforms.boilerplate import (
     LearnRecurringLines,
     RuleLines,
     StripBoilerplate,
-    line_rules,
-    rule_lines,
-    ruled_lines,
+    learn_recurring,
     strip_batch,
 )
-from transforms.furniture import REASONS
+from transforms.line_rules import rule_lines
 from transforms.recurrence import RECURRING, recurring_table
 
 PARAGRAPH = (
@@ -76,6 +74,15 @@ def test_a_text_that_holds_no_word_of_its_title_is_thin():
     assert cleaned.column("thin").to_pylist() == [False, False]
 
 
+def test_a_title_above_a_text_that_holds_none_of_its_words_belongs_to_it():
+    title = "Gunman flees robbery"
+    cleaned, _ = strip_batch(
+        articles([("valley", title, f"{title}\n{PARAGRAPH}")]), NOTHING
+    )
+    assert cleaned.column("text").to_pylist() == [PARAGRAPH]
+    assert cleaned.column("alien").to_pylist() == [False]
+
+
 class Clean(beam.PTransform):
     """Learns and strips, as the pipeline does."""
 
@@ -111,6 +118,7 @@ def test_the_pipeline_agrees_with_the_functions_whatever_the_batches(apply):
     batch = corpus()
     (table,) = apply(LearnRecurringLines(), [batch])
     assert table.schema.equals(RECURRING)
+    assert table.equals(learn_recurring([batch]))
     (again,) = apply(LearnRecurringLines(), [batch.slice(5), batch.slice(0, 5)])
     assert again.equals(table)
     expected, _ = strip_batch(batch, table)
@@ -130,15 +138,6 @@ def test_nothing_is_learnt_from_no_articles(apply):
     outputs = apply(StripBoilerplate(), {"articles": [corpus()], "recurring": []})
     (cleaned,) = outputs["cleaned"]
     assert cleaned.num_rows == corpus().num_rows
-
-
-def test_every_line_is_ruled_once():
-    texts = [f"Log In\n\n{PARAGRAPH}", "Follow us on:"]
-    codes, offsets = line_rules(texts)
-    assert offsets.tolist() == [0, 3, 4]
-    named = [REASONS[code - 1] if code else None for code in codes.tolist()]
-    assert named == ["ui", "mark", None, "share"]
-    assert ruled_lines(texts).tolist() == [True, True, False, True]
 
 
 def test_rules_that_are_carried_along_change_nothing(apply):
@@ -185,7 +184,7 @@ def test_a_template_sentence_stays_though_one_source_alone_repeats_it(monkeypatc
 
 def test_the_headline_of_another_article_of_the_source_is_a_link(apply):
     titles = ["Bridge of Ashford falls down", "Mayor opens swimming hall"]
-    rows = [("valley", title, f"{title}\n{prose(n)}") for n, title in enumerate(titles)]
+    rows = [("valley", title, f"{prose(n)}\n{title}") for n, title in enumerate(titles)]
     rows[1] = ("valley", titles[1], f"{rows[1][2]}\n{titles[0]}\n{prose(7)}")
     # A version of the first, under a new headline, and another source.
     rows.append(("valley", "All about the flood", f"{titles[0]}\n{prose(0)}"))

@@ -33,7 +33,7 @@ def test_examples_in_docstrings_hold():
             {"follow_up_hours": math.nan},
             "follow_up_hours must be above 0 and fin.*, got nan",
         ),
-        ({"embedding": "some"}, "embedding must be one of all, none, got some"),
+        ({"embedding": "some"}, "embedding must be one of undecided, all, none, got some"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(settings, message):

@@ -12,6 +12,7 @@ from transforms.copies import FindCopies, edges_of_shard, wanted_articles
 from transforms.copy_groups import COPY_GROUP
 from transforms.fingerprint import fingerprint_articles
 from transforms.meeting_places import PLACE, PLACED_PAIR
+from transforms.speakers import COPIED
 from transforms.verification import CopyThresholds
 
 WORDS = ["".join(letters) for letters in itertools.product("bdklmnprst", "aeiou", "lnrst")]
@@ -134,6 +135,25 @@ def test_a_component_that_is_split_gives_the_same_edges(apply):
     assert split_groups == whole_groups
 
 
+def test_an_edge_shows_the_passages_that_both_texts_hold(apply, corpus):
+    edges, _ = run(apply, corpus)
+    texts = corpus.column("text").to_pylist()
+    for edge in edges.to_pylist():
+        left, right = texts[edge["article_key"] - 1], texts[edge["matched_key"] - 1]
+        assert edge["passages"]
+        for passage in edge["passages"]:
+            one = left[passage["start"] : passage["end"]]
+            assert one == right[passage["matched_start"] : passage["matched_end"]]
+
+
+def test_who_is_a_copy_is_told_without_its_text(apply, corpus):
+    inputs = {"fingerprints": [fingerprint_articles(corpus)], "cleaned": [corpus]}
+    found = apply(FindCopies(), inputs)["copied"]
+    rows = pa.Table.from_batches(found, schema=COPIED).to_pylist()
+    assert {row["article_key"] for row in rows} == {1, 2, 3, 4, 5, 7}
+    assert all(row["headline"] and not row["has_title"] for row in rows)
+
+
 def test_articles_without_copies_give_no_edges_and_no_groups(apply):
     edges, groups = run(apply, cleaned([words(100, seed) for seed in range(4)]))
     assert (edges.num_rows, groups.num_rows) == (0, 0)
@@ -192,6 +212,7 @@ def test_transform_agrees_with_function(apply, corpus):
     )
     ((_, articles),) = wanted_articles(corpus, places)
     placed = pa.RecordBatch.from_pylist(pairs, schema=PLACED_PAIR)
-    edges = edges_of_shard([articles], placed, CopyThresholds())
+    edges, copied = edges_of_shard([articles], placed, CopyThresholds())
+    assert copied.column("article_key").to_pylist() == [1, 2, 3, 4, 5, 7]
     assert pa.Table.from_batches([edges]).select(COPY_EVIDENCE.names) == expected
     assert edges.column("matched_word_count").to_pylist()[:2] == [200, 200]

@@ -6,10 +6,9 @@ import pytest
 
 from schemas.batch import column
 from transforms.embedding import (
-    EmbedRepresentatives,
+    EmbedArticles,
     embed,
     embedding_text,
-    token_vectors,
 )
 from transforms.embedding_model import DEFAULT_MODEL
 
@@ -45,26 +44,16 @@ def test_a_vector_does_not_depend_on_its_neighbours_to_the_last_bit():
 
 
 @pytest.mark.model
-def test_token_vectors_need_no_order_and_no_text():
-    one, other, none = token_vectors(
-        ["the dam broke", "broke the dam", ""], model=DEFAULT_MODEL, max_tokens=64
-    )
-    np.testing.assert_allclose(one, other, atol=1e-6)
-    assert not none.any()
-    assert token_vectors([], model=DEFAULT_MODEL, max_tokens=64).shape == (0, 384)
-
-
-@pytest.mark.model
-def test_only_representatives_are_embedded(apply):
+def test_only_the_chosen_are_embedded(apply):
     batch = pa.RecordBatch.from_pydict(
         {
             "title": ["Dam", None],
             "text": ["It broke.", "x"],
-            "is_representative": [True, False],
+            "is_open": [True, False],
             "alien": [False, False],
         }
     )
-    (found,) = apply(EmbedRepresentatives(DEFAULT_MODEL, 64), [batch])
+    (found,) = apply(EmbedArticles(DEFAULT_MODEL, 64, "is_open"), [batch])
     vectors = column(found, "vector")
     assert vectors.dtype == np.float16
     (expected,) = embed(["Dam\nIt broke."], model=DEFAULT_MODEL, max_tokens=64)

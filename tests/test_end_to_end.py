@@ -301,11 +301,29 @@ def test_input_without_a_single_article_gives_empty_tables(tmp_path):
 
 
 @pytest.mark.model
-def test_with_the_real_model_one_article_of_each_copy_group_is_embedded(tmp_path):
+def test_when_asked_to_the_real_model_embeds_one_article_of_each_copy_group(tmp_path):
     output = str(tmp_path / "out")
-    batch.run([f"{EXAMPLES}/*"], output, Config(), fields={}, run_id="test")
+    config = Config(embedding="all")
+    batch.run([f"{EXAMPLES}/*"], output, config, fields={}, run_id="test")
     vectors = read_table(output, "index", ["vector"]).column("vector")
     articles = read_table(output, "articles").to_pylist()
     groups = {row["duplicate_group_id"] for row in articles}
     assert len(vectors) - vectors.null_count == len(groups)
     assert "wire_rewrite" in {row["relation"] for row in articles}
+
+
+@pytest.mark.model
+def test_by_default_the_real_model_embeds_what_is_undecided_and_nothing_else(tmp_path):
+    output = str(tmp_path / "out")
+    manifest = batch.run([f"{EXAMPLES}/*"], output, Config(), fields={}, run_id="test")
+    index = read_table(output, "index", ["article_id", "vector"]).to_pylist()
+    embedded = {row["article_id"] for row in index if row["vector"] is not None}
+    articles = read_table(output, "articles").to_pylist()
+    groups = {row["duplicate_group_id"] for row in articles}
+    assert manifest["statistics"]["embedded_articles"] == len(embedded)
+    assert 0 < len(embedded) < len(groups)
+    # Between two articles of one copy group nothing is undecided.
+    group = {row["article_id"]: row["duplicate_group_id"] for row in articles}
+    assert len({group[name] for name in embedded}) == len(embedded)
+    cosines = {row["article_id"] for row in articles if row["cosine"] is not None}
+    assert cosines & embedded

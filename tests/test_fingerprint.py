@@ -153,6 +153,19 @@ def test_settings_reach_their_stage():
     )
 
 
+def test_without_stories_only_what_copies_need_is_read():
+    batch = cleaned({}, {"thin": True})
+    whole, some = (fingerprint_articles(batch, stories=given) for given in (True, False))
+    names = FINGERPRINT.names
+    copies = names[: names.index("terms")]
+    copies.remove("day")
+    assert some.schema.equals(FINGERPRINT)
+    assert some.select(copies).equals(whole.select(copies))
+    for row in some.to_pylist():
+        assert row["day"] is None
+        assert all(row[name] == [] for name in names[names.index("terms") :])
+
+
 def test_transform_agrees_with_function(apply):
     batch = cleaned({}, {"thin": True}, {"language": "und"})
     (found,) = apply(FingerprintArticles(seed=7), [batch])

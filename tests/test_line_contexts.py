@@ -8,21 +8,25 @@ from hypothesis import strategies as st
 from transforms.line_contexts import (
     NO_DAY,
     SKETCH_SIZE,
+    article_sketches,
     count_contexts,
     line_contexts,
     names_other_articles,
 )
-from transforms.recurrence import hash_lines, headline_keys
+from transforms.lines import hash_words, read_lines
+from transforms.recurrence import headline_keys
 
 NONE = 0xFFFFFFFF
 
 
 def contexts_of(text: str, title: str = ""):
-    lines = hash_lines(pa.array([text]))
-    ruled = np.zeros(len(lines.keys), dtype=np.bool_)
+    lines = read_lines(pa.array([text]))
+    words = hash_words(lines)
+    ruled = np.zeros(len(words.keys), dtype=np.bool_)
     titles = headline_keys(pa.array([title]))
+    found = article_sketches(lines.offsets, words.keys, words.hashes, words.offsets, ruled)
     return line_contexts(
-        lines.offsets, lines.keys, lines.words, lines.word_offsets, ruled, titles
+        lines.offsets, words.keys, ruled, titles, *found, ~ruled, titles != 0
     )
 
 
@@ -60,6 +64,38 @@ def test_a_title_has_a_context_without_its_own_line():
 def test_the_first_and_last_three_lines_are_the_edge():
     _, _, edge, _ = contexts_of("\n".join("abcdefgh"))
     assert edge.tolist() == [True] * 3 + [False] * 2 + [True] * 3
+
+
+def test_what_is_not_asked_for_is_left_out():
+    text = "one two three four five six seven eight\nnine ten"
+    lines = read_lines(pa.array([text]))
+    words = hash_words(lines)
+    nothing = np.zeros(2, dtype=np.bool_)
+    found = article_sketches(
+        lines.offsets, words.keys, words.hashes, words.offsets, nothing
+    )
+    wanted = np.array([False, True])
+    titles = np.zeros(1, dtype=np.uint64)
+    chosen, *_ = line_contexts(
+        lines.offsets, words.keys, nothing, titles, *found, wanted, titles != 0
+    )
+    assert chosen.tolist() == [1]
+
+
+@given(st.lists(st.integers(0, 9), min_size=8, max_size=60))
+def test_a_sketch_holds_the_smallest_hashes_in_their_order(numbers):
+    text = " ".join(f"w{number:c}" for number in [97 + n for n in numbers])
+    lines = read_lines(pa.array([text]))
+    words = hash_words(lines)
+    (sketch,), (owner,) = article_sketches(
+        lines.offsets, words.keys, words.hashes, words.offsets, np.zeros(1, np.bool_)
+    )
+    held = sketch[sketch != NONE]
+    runs = {tuple(numbers[at : at + 8]) for at in range(len(numbers) - 7)}
+    assert held.tolist() == sorted(set(held.tolist()))
+    assert len(held) == min(SKETCH_SIZE, len(runs))
+    assert (owner[: len(held)] == 0).all()
+    assert (owner[len(held) :] == -1).all()
 
 
 def test_contexts_that_share_enough_are_one():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.passages import character_spans, shared_passages
+from transforms.passages import passages_of_pairs, shared_passages
 from transforms.tokens import tokenize
 
 words = st.lists(st.integers(0, 4), max_size=25)
@@ -72,15 +72,11 @@ def test_what_repeats_without_end_hides_no_passage_beside_it():
 def test_passages_are_placed_in_characters():
     texts = ["So “The quick, brown fox” ran.", "It was the QUICK BROWN fox!"]
     tokens = tokenize(pa.array(texts))
-    left, right = (slice(*tokens.offsets[i : i + 2]) for i in range(2))
-    found = shared_passages(tokens.hashes[left], tokens.hashes[right], min_words=3)
-    ((start, end, matched_start, matched_end),) = character_spans(
-        found,
-        tokens.starts[left],
-        tokens.ends[left],
-        tokens.starts[right],
-        tokens.ends[right],
+    spans, offsets = passages_of_pairs(
+        tokens, np.array([0, 1]), np.array([1, 1]), min_words=3
     )
+    assert offsets.tolist() == [0, 1, 2]
+    start, end, matched_start, matched_end = spans[0]
     assert texts[0][start:end] == "The quick, brown fox"
     assert texts[1][matched_start:matched_end] == "the QUICK BROWN fox"
 

@@ -22,6 +22,7 @@ from transforms.term_vectors import (
     find_terms,
     heaviest_terms,
     inverse_document_frequencies,
+    number_part,
     number_terms,
     sparse_vectors,
 )
@@ -83,6 +84,27 @@ def test_number_terms_gives_back_the_keys():
     vocabulary, numbers = number_terms(np.array([9, 3, 9, 7], np.uint64))
     assert vocabulary.tolist() == [3, 7, 9]
     assert vocabulary[numbers].tolist() == [9, 3, 9, 7]
+
+
+@given(hnp.arrays(np.uint64, st.integers(0, 50), elements=st.integers(0, 2**64 - 1)))
+def test_terms_are_numbered_in_ascending_order(keys):
+    keys = np.concatenate([keys, keys[::2], np.arange(7000, dtype=np.uint64)])
+    vocabulary, numbers = number_terms(keys)
+    expected, places = np.unique(keys, return_inverse=True)
+    np.testing.assert_array_equal(vocabulary, expected)
+    np.testing.assert_array_equal(numbers, places)
+
+
+def test_terms_of_a_part_have_the_numbers_of_the_whole():
+    keys, numbers = np.array([3, 5, 9, 3, 4], np.uint64), np.array([0, 2, 3, 0, 1])
+    found = number_part(
+        keys,
+        np.array([0, 3, 5]),
+        numbers.astype(np.int32),
+        np.array([5, 9, 4, 8], np.uint64),
+        np.array([0, 2, 4]),
+    )
+    assert found.tolist() == [2, 3, 1, -1]
 
 
 def test_unknown_terms_have_no_number():
@@ -159,6 +181,16 @@ def test_the_heaviest_terms_are_kept_and_ties_go_to_the_lower_number():
     assert kept.tolist() == [True, False, False, True, True]
 
 
+@given(
+    hnp.arrays(np.float32, st.integers(0, 60), elements=st.sampled_from([0, 0.5, 1, 2])),
+    st.integers(1, 20),
+)
+def test_the_heaviest_terms_are_the_first_of_a_stable_sort(weights, most):
+    kept = heaviest_terms(np.array([0, len(weights)]), weights, most)
+    expected = np.argsort(-weights, kind="stable")[:most]
+    assert set(np.flatnonzero(kept)) == set(expected[weights[expected] > 0])
+
+
 def test_idf_is_rounded_so_that_all_machines_agree():
     assert inverse_document_frequencies(np.array([1 / 3000])).tolist() == [
         np.float32(8.0064)
@@ -170,6 +202,27 @@ def test_density_is_the_mean_cosine_with_the_nearest_background_articles():
     articles = fingerprints([[1, 2], [5, 6]])
     weighed = weigh_articles(articles, background, RaritySettings(neighbours=2))
     np.testing.assert_allclose(weighed.densities, [1, 0], atol=0.01)
+
+
+@given(st.integers(0, 10_000))
+def test_densities_are_those_of_all_cosines(seed):
+    random = np.random.default_rng(seed)
+    background = background_of(
+        [random.integers(0, 60, random.integers(1, 30)).tolist() for _ in range(150)]
+    )
+    articles = fingerprints(
+        [random.integers(0, 80, random.integers(0, 30)).tolist() for _ in range(4)]
+    )
+    weighed = weigh_articles(articles, background, RaritySettings(neighbours=5))
+    vectors = np.zeros((80, 150), np.float32)
+    terms = np.repeat(background.terms.keys, np.diff(background.offsets))
+    vectors[terms.astype(int), background.postings] = background.weights
+    own = np.zeros((4, 80), np.float32)
+    rows = np.repeat(np.arange(4), np.diff(weighed.background_terms.offsets))
+    keys = weighed.vocabulary[weighed.background_terms.terms].astype(int)
+    own[rows, keys] = weighed.background_terms.weights
+    nearest = np.sort(own @ vectors, axis=1)[:, -5:]
+    np.testing.assert_allclose(weighed.densities, nearest.mean(axis=1), atol=1e-5)
 
 
 def test_a_background_smaller_than_the_neighbours_is_refused():

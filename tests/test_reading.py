@@ -119,7 +119,7 @@ def test_json_object_of_an_empty_array_holds_no_row(tmp_path: Path) -> None:
     ],
 )
 def test_json_object_of_which_nobody_knows_what_it_is_is_rejected_with_its_names(
-    tmp_path: Path, value: object
+    tmp_path: Path, value: dict[str, object]
 ) -> None:
     _, (reject,), _ = read(written(tmp_path, "a.json", json.dumps(value)))
     assert reject["reason"] == "no_text"
@@ -444,10 +444,31 @@ def test_transform_reads_what_the_function_reads(
 
 
 @pytest.mark.parametrize("suffix", ["gz", "zst"])
-def test_a_compressed_file_of_no_bytes_is_a_truncated_one(suffix, tmp_path):
-    path = tmp_path / f"in.jsonl.{suffix}"
-    path.write_bytes(b"")
-    found = list(read_files([str(path)], {}, batch_size=10, max_row_bytes=1_000))
-    (rejects,) = [rows for name, rows in found if name == "rejects"]
-    assert rejects.column("reason").to_pylist() == ["truncated"]
-    assert sum(rows for name, rows in found if name == "rows_read") == 1
+def test_a_compressed_file_of_no_bytes_is_a_truncated_one(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, f"in.jsonl.{suffix}", b"")
+    raw, (reject,), rows_read = read(path)
+    assert (raw, reject["reason"], rows_read) == ([], "truncated", 1)
+
+
+def test_parquet_text_that_is_no_utf_8_is_mended_where_it_stands(tmp_path: Path) -> None:
+    latin = pa.array(["Größe".encode("cp1252"), "Größe".encode()]).view(pa.string())
+    table = pa.table({"text": latin, "title": pa.array(["a", "b"]).dictionary_encode()})
+    pq.write_table(table, tmp_path / "a.parquet")
+    raw, rejects, _ = read(tmp_path / "a.parquet")
+    assert not rejects
+    assert [(row["text"], row["repaired"]) for row in raw] == [
+        ("Größe", True),
+        ("Größe", False),
+    ]
+    assert [row["title"] for row in raw] == ["a", "b"]
+
+
+def test_a_row_is_too_long_by_one_field_and_not_by_all_together(tmp_path: Path) -> None:
+    row = {"id": "a", "title": "x" * 9, "text": "y" * 9}
+    rows = [row, row | {"text": "y" * 11}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    raw, (reject,), _ = read(tmp_path / "a.parquet", limit=10)
+    assert [found["text"] for found in raw] == ["y" * 9]
+    assert (reject["reason"], reject["position"]) == ("too_long", 2)

@@ -9,19 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.article import ARTICLE
+from schemas.batch import concatenate
 from transforms.line_contexts import NO_DAY
+from transforms.line_rules import ruled_lines
+from transforms.lines import line_key
 from transforms.recurrence import (
     AGENCY,
     ANY_SOURCE,
     LINE,
     PROPER,
     RECURRING,
+    among,
     article_days,
-    hash_lines,
+    article_keys,
     is_recurring,
-    line_key,
     observe_lines,
+    observe_sources,
     recurring_lines,
+    repeated_keys,
     source_keys,
     text_keys,
 )
@@ -51,35 +56,20 @@ def articles(rows: list[tuple[str | None, int | None, str]]) -> pa.RecordBatch:
 
 
 def observed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    lines = hash_lines(batch.column("text"))
-    return observe_lines(batch, lines, np.zeros(len(lines.keys), dtype=np.bool_))
+    ruled = ruled_lines(batch)
+    lines = observe_lines(batch, ruled, repeated_keys(article_keys(batch, ruled)))
+    return concatenate([lines, observe_sources(batch)], LINE)
 
 
 def recurs(rows: list[tuple[str | None, int | None, str]], line: str) -> bool:
     batch = articles(rows)
     table = recurring_lines(observed(batch))
-    keys = hash_lines(pa.array([line])).keys
+    keys = np.array([line_key(line)], dtype=np.uint64)
     sources = source_keys(batch.column("source"))[:1]
     anywhere = np.full(1, ANY_SOURCE, dtype=np.uint64)
     return bool(is_recurring(table, sources, keys)[0]) or bool(
         is_recurring(table, anywhere, keys)[0]
     )
-
-
-def test_a_line_has_one_key_whatever_its_case_marks_and_numbers():
-    keys = hash_lines(pa.array(["Page 3 of 1,204\n- page 12, of 7!\nPage three of 7"])).keys
-    assert keys[0] == keys[1] != keys[2]
-
-
-def test_an_empty_line_has_the_key_zero():
-    lines = hash_lines(pa.array(["", "a\n\nb"]))
-    assert lines.offsets.tolist() == [0, 1, 4]
-    assert (lines.keys == 0).tolist() == [True, False, True, False]
-
-
-def test_line_keys_are_stable_across_releases():
-    """Tables of recurring lines are kept for later runs: a change is a format change."""
-    assert hash_lines(pa.array(["Log in to page 7"])).keys.tolist() == [5061394677207387427]
 
 
 def test_a_short_line_in_three_contexts_is_furniture():
@@ -173,9 +163,9 @@ def test_no_lines_give_an_empty_table():
 
 
 def test_a_text_key_ignores_lines_that_a_rule_takes():
-    lines = hash_lines(pa.array(["Log in\nThe river rose.", "The river rose!", "Log in"]))
+    lines = np.array([line_key(x) for x in ("Log in", "The river rose.")], np.uint64)
     ruled = np.array([True, False, False, True])
-    keys = text_keys(lines.offsets, lines.keys, ruled)
+    keys = text_keys(np.array([0, 2, 3, 4]), lines[[0, 1, 1, 0]], ruled)
     assert keys[0] == keys[1] != 0
     assert keys[2] == 0
 
@@ -202,7 +192,7 @@ def pages(line: str, at: int = 3) -> list[tuple[str | None, int | None, str]]:
 
 
 def test_a_line_at_the_edge_that_one_of_many_sources_has_is_proper_to_it():
-    line = "Write to us before noon or a little later when the mail has already gone out"
+    line = "Legal notices must be here by noon or a little later when the mail has gone out"
     assert proper(pages(line), line)
     assert not proper(pages(line)[:3], line)
     assert not proper(pages(line)[1:], line)
@@ -236,6 +226,22 @@ def test_a_name_in_two_datelines_is_an_agency():
         assert is_recurring(table, agency, key)[0] == known
 
 
-def test_one_line_has_the_key_it_has_among_many():
-    keys = hash_lines(pa.array(["one\nTwo 2"])).keys
-    assert [line_key("one"), line_key("two 7")] == keys.tolist()
+def test_a_key_is_repeated_if_it_is_met_twice():
+    keys = np.array([5, 3, 5, 9, 3, 5], dtype=np.uint64)
+    assert repeated_keys(keys).tolist() == [3, 5]
+    assert among(keys, repeated_keys(keys)).tolist() == [
+        True,
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert not among(keys, repeated_keys(keys[:2])).any()
+
+
+def test_what_is_met_once_is_not_noted():
+    batch = articles([("valley", 1, f"{prose(seed)}\n{FURNITURE}") for seed in range(2)])
+    ruled = ruled_lines(batch)
+    noted = observe_lines(batch, ruled, repeated_keys(article_keys(batch, ruled)))
+    assert set(noted.column("line_key").to_pylist()) == {line_key(FURNITURE)}

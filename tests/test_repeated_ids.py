@@ -1,6 +1,7 @@
 import datetime
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -196,13 +197,14 @@ def test_no_article_needs_no_settling() -> None:
 
 
 def test_transform_agrees_with_function_across_batches(
-    apply: Callable[..., dict[str, list[Any]]],
+    apply: Callable[..., dict[str, list[Any]]], tmp_path: Path
 ) -> None:
     rows = [article(f"id{number % 40}", f"text{number % 3}") for number in range(120)]
     rows += [article(f"only{number}", "x") for number in range(30)]
     numbered = [{**row, "position": place} for place, row in enumerate(rows, 1)]
     outputs = apply(
-        SettleRepeatedIds(), [batch(numbered[i : i + 50]) for i in (0, 50, 100)]
+        SettleRepeatedIds(str(tmp_path)),
+        [batch(numbered[i : i + 50]) for i in (0, 50, 100)],
     )
     kept, rejects = settled(*numbered)
     for name, expected in (("articles", kept), ("rejects", rejects)):

@@ -29,6 +29,7 @@ from transforms.rarity import RaritySettings, weigh_articles
 from transforms.story_scoring import (
     DATA,
     Weights,
+    compared,
     context_names,
     pair_probabilities,
     probabilities,
@@ -227,6 +228,14 @@ def test_a_pair_that_was_scored_and_is_unlikely_is_not_found_again():
     assert not len(unscored_pairs(graph, pairs, strong=0.3, weak=0.1, most=10))
 
 
+def test_rows_that_did_not_change_are_not_walked_again():
+    pairs = np.array([[0, 1], [1, 2], [3, 4], [4, 5]], np.int32)
+    graph = score_graph(pairs, np.full(4, 0.9, np.float32), 6, above=0.03)
+    new = np.array([False, False, False, True, False, False])
+    found = unscored_pairs(graph, pairs, strong=0.3, weak=0.1, most=10, new=new)
+    assert found.tolist() == [[3, 5]]
+
+
 def test_context_of_a_triangle():
     pairs = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
     scores = np.full(3, 0.8, np.float32)
@@ -293,6 +302,12 @@ def test_edges_do_not_depend_on_the_order_of_the_articles(model):
     backward = score_block(articles.take(pa.array(range(5, -1, -1))), model, min_score=0.01)
     assert forward.equals(backward)
     assert forward.schema.equals(STORY_EDGE)
+
+
+def test_scoring_reads_no_other_columns(model):
+    articles = two_stories()
+    edges = score_block(compared(articles), model, min_score=0.01)
+    assert edges.equals(score_block(articles, model, min_score=0.01))
 
 
 @pytest.mark.parametrize("count", [0, 1])

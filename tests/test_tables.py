@@ -9,19 +9,19 @@ import pytest
 from schemas.article import CLEANED
 from schemas.batch import column, with_column
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
-from transforms.evidence import match_rows
 from transforms.fingerprint import FingerprintArticles
-from transforms.relations import FollowUpRule, RewriteRule
+from transforms.relations import FollowUpRule
 from transforms.resolving import STORY_ARTICLE, shard_count, story_shards, with_vectors
 from transforms.tables import in_story_order, story_tables
 
+PASSAGE = {"start": 0, "end": 9, "matched_start": 2, "matched_end": 11}
 TEXT = (
     "The old grain mill on the Tarn burnt down on Monday night and nobody was hurt while "
     "firemen from three towns fought the flames until dawn and the owner looked on."
 )
 
 
-def row(name, story, group=None, hours=0.0, text=TEXT):
+def row(name, story, group=None, hours=0.0, text=TEXT, source=None, credited=None):
     published = None
     if hours is not None:
         published = datetime.datetime(2026, 5, 4, tzinfo=datetime.UTC)
@@ -31,7 +31,7 @@ def row(name, story, group=None, hours=0.0, text=TEXT):
         "article_key": key,
         "article_id": name,
         "url": None,
-        "source": f"{name}.example",
+        "source": source or f"{name}.example",
         "published_at": published,
         "title": f"Title {name}",
         "text": text,
@@ -40,7 +40,7 @@ def row(name, story, group=None, hours=0.0, text=TEXT):
         "file": "made.jsonl",
         "position": key,
         "notes": [],
-        "credited_source": None,
+        "credited_source": credited,
         "word_count": len(text.split()),
         "removed_word_count": 3,
         "thin": False,
@@ -74,6 +74,7 @@ def copy_evidence(*pairs):
             "article_id": a,
             "matched_article_id": b,
             "gap_days": 0.5,
+            "passages": [] if relation is None else [PASSAGE],
         }
         for a, b, relation in pairs
     ]
@@ -96,15 +97,20 @@ def story_evidence(*pairs):
     return pa.RecordBatch.from_pylist(rows, schema=STORY_EVIDENCE)
 
 
-def tables(articles, copies=(), scored=()):
+def no_rewrites(stories):
+    return [{} for _ in stories]
+
+
+def tables(articles, copies=(), scored=(), find_rewrites=no_rewrites):
     return story_tables(
         articles,
         copy_evidence(*copies),
         story_evidence(*scored),
         run_id="one",
-        encoder=None,
-        keywords=lambda texts, languages: [languages[0]],
-        rewrite=RewriteRule(),
+        keywords=lambda titles, texts, languages, starts: pa.array(
+            [[languages[start]] for start in starts], pa.list_(pa.string())
+        ),
+        find_rewrites=find_rewrites,
         follow_up=FollowUpRule(),
     )
 
@@ -155,8 +161,7 @@ def test_a_copy_shows_the_passage_it_shares_and_a_near_miss_shows_none():
         (m["question"], m["article_id"], m["matched_article_id"]): m
         for m in (copy, near, stranger)
     }
-    (passage,) = by_pair["copy", "b", "a"]["passages"]
-    assert (passage["start"], passage["end"]) == (0, len(TEXT) - 1)
+    assert by_pair["copy", "b", "a"]["passages"] == [PASSAGE]
     assert by_pair["copy", "b", "a"]["accepted"]
     assert by_pair["copy", "c", "a"]["passages"] == []
     assert not by_pair["copy", "c", "a"]["accepted"]
@@ -172,18 +177,41 @@ def test_a_shard_without_articles_gives_empty_tables():
 
 
 def test_a_pair_whose_other_article_is_elsewhere_is_a_near_miss():
-    batch = shard(row("a", 1))
-    found = match_rows(
-        batch,
-        copy_evidence(),
-        story_evidence(("a", "z", 0.4)),
-        {97: 0},
-        np.array([0]),
-        "one",
-    )
-    (match,) = found.to_pylist()
+    made = tables(shard(row("a", 1)), scored=[("a", "z", 0.4)])
+    (match,) = made.rows["matches"].to_pylist()
     assert not match["accepted"]
     assert match["matched_article_id"] == "z"
+
+
+def test_a_story_of_groups_is_told_by_their_speakers():
+    made = tables(
+        shard(
+            row("a", 1),
+            row("b", 1, group=98, hours=1),
+            row("c", 1, group=98, hours=2),
+            row("d", 2, hours=None) | {"source": ""},
+        ),
+        [("c", "b", "near_copy")],
+        [("a", "b", 0.9)],
+    )
+    rows = {r["article_id"]: r for r in made.rows["articles"].to_pylist()}
+    stands = {
+        name: (r["relation"], r["matched_article_id"], r["story_score"])
+        for name, r in rows.items()
+    }
+    assert stands == {
+        "a": ("canonical", None, None),
+        "b": ("same_story", "a", pytest.approx(0.9)),
+        "c": ("near_copy", "b", None),
+        "d": ("canonical", None, None),
+    }
+    told, alone = made.rows["stories"].to_pylist()
+    assert told["canonical_reason"] == "earlier of two reports"
+    assert told["sources"] == ["a.example", "b.example", "c.example"]
+    assert told["last_published_at"] == rows["c"]["published_at"]
+    assert (alone["sources"], alone["source_count"]) == ([], 0)
+    assert alone["canonical_reason"] == "the only report"
+    assert alone["first_published_at"] is alone["last_published_at"] is None
 
 
 def test_a_long_first_line_is_cut_at_a_word_for_a_title():
@@ -208,3 +236,38 @@ def test_an_article_that_was_not_embedded_has_no_vector():
     assert found[0] == pytest.approx([0.6, 0.8], abs=1e-3)
     assert with_vectors(batch).column("vector").null_count == 2
     assert column(batch, "article_key").tolist() == [1, 2]
+
+
+def test_rewrites_are_asked_of_speakers_in_the_order_of_time():
+    asked = []
+
+    def second_retells_first(stories):
+        asked.extend([report["source"] for report in reports] for reports in stories)
+        return [{1: 0} for _ in stories]
+
+    # The first group's speaker came last: its copy, which credits it, was first.
+    made = tables(
+        shard(
+            row("a", 1, group=97, credited="Deccan Pilot"),
+            row("b", 1, hours=2),
+            row("c", 1, group=97, hours=4, source="deccanpilot.example"),
+            row("d", 2),
+        ),
+        [("c", "a", "exact_copy")],
+        [("b", "c", 0.9)],
+        find_rewrites=second_retells_first,
+    )
+    assert asked == [["b.example", "deccanpilot.example"]]
+    relations = dict(
+        zip(
+            made.rows["articles"].column("article_id").to_pylist(),
+            made.rows["articles"].column("relation").to_pylist(),
+            strict=True,
+        )
+    )
+    assert relations == {
+        "a": "exact_copy",
+        "b": "canonical",
+        "c": "wire_rewrite",
+        "d": "canonical",
+    }

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.candidates import PAIR
-from transforms.verification import COMPARED, CopyThresholds, copy_edges
+from transforms.verification import COMPARED, CopyThresholds, copy_edges, read_texts
 
 DAY = 86_400
 # Made words, none of them a number or a name.
@@ -36,7 +36,7 @@ def compare(*articles, pairs=None, thresholds=None, **settings):
     keys = sorted(own["article_key"] for own in articles)
     rows = pairs or itertools.combinations(keys, 2)
     edges = copy_edges(
-        pa.RecordBatch.from_pylist(list(articles), schema=COMPARED),
+        read_texts(pa.RecordBatch.from_pylist(list(articles), schema=COMPARED)),
         pa.RecordBatch.from_pylist(
             [dict(zip(PAIR.names, row, strict=True)) for row in rows], schema=PAIR
         ),

@@ -89,13 +89,13 @@ def ages_of(
     return (ages[0, : lengths[0]], offsets[0]), (ages[1, : lengths[1]], offsets[1])
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _kind(texts: FactTokens, token: int, first: int, last: int) -> int:
     """What a token is, where tokens outside the text are nothing."""
     return int(texts.kinds[token]) if first <= token < last else OTHER
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _gap(texts: FactTokens, token: int, first: int, last: int) -> int:
     """What stands between a token and the next; at the ends of a text anything may."""
     return gap(texts, token) if first <= token < last - 1 else ANY
@@ -109,7 +109,7 @@ def _opening(code: int) -> int:
     return code
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _follows_name(texts: FactTokens, number: int, first: int) -> bool:
     """Whether the word before a number is written with a capital and no date or place."""
     name = number - 1
@@ -131,30 +131,28 @@ def _is_age(texts: FactTokens, number: int, first: int, last: int) -> bool:
     before_that = _kind(texts, number - 2, first, last)
     after = _kind(texts, number + 1, first, last)
     after_that = _kind(texts, number + 2, first, last)
-    gap_before = _gap(texts, number - 1, first, last)
-    gap_after = _gap(texts, number, first, last)
-
     if after == YEAR_UNIT:  # "21-year-old", "21 years old"
         return after_that == OLD
     if after == AGE_ADJECTIVE:  # "21-jährige"
         return True
     if after == ARABIC_YEARS:  # "العمر 21 عاما", and behind a name "(21 عاما)"
-        bracketed = gap_before == _SPACE_OPEN and before == OTHER
+        bracketed = before == OTHER and _gap(texts, number - 1, first, last) == _SPACE_OPEN
         closed = _opening(_gap(texts, number + 1, first, last)) in (CLOSE, COMMA)
         return before == ARABIC_AGED or (bracketed and closed)
     if after == JAHRE:  # "21 Jahre alt"
         return after_that == ALT
     if after == YEARS:
         return _is_age_in_years(texts, number, first, last)
-    if number + 1 < last and gap_after == 0:  # "21岁"
-        sign = code_point(texts.marked.data, texts.marked.starts[number + 1])
+    following = texts.marked.starts[number + 1] if number + 1 < last else -1
+    if following == texts.marked.ends[number]:  # "21岁"
+        sign = code_point(texts.marked.data, following)
         return sign in (0x5C81, 0x6B72, 0x6B73)
 
     ranged = after == RANGE or (after == AND and after_that == RANGE)
-    spanned = gap_after == HYPHEN and after == NUMBER
     if (
-        before in (AGED, AGES) and gap_before == SPACE
+        before in (AGED, AGES) and _gap(texts, number - 1, first, last) == SPACE
     ):  # "age 21", not "under age 21", "age 18-34"
+        spanned = after == NUMBER and _gap(texts, number, first, last) == HYPHEN
         return not ranged and not spanned and before_that != RANGE
     if before == VON and before_that == ALTER:  # "im Alter von 21"
         return after != JAHRE or after_that == ALT
@@ -164,6 +162,8 @@ def _is_age(texts: FactTokens, number: int, first: int, last: int) -> bool:
 
     if not _follows_name(texts, number, first):
         return False
+    gap_before = _gap(texts, number - 1, first, last)
+    gap_after = _gap(texts, number, first, last)
     if gap_before == _SPACE_OPEN:  # "Maria Lopez (21)"
         return _opening(gap_after) in (CLOSE, COMMA)
     if gap_before not in (_COMMA_SPACE, _STOP_COMMA_SPACE):
@@ -202,8 +202,9 @@ def _mark_ages(
     """
     listed = -2  # the last number of "ages 13, 17 and 19"
     several = False  # not so in "aged 13 and 4 others"
+    kinds = texts.kinds
     for token in range(first, last):
-        if texts.kinds[token] != NUMBER or texts.digits[token] > 3:
+        if kinds[token] != NUMBER or texts.digits[token] > 3:
             continue
         joined = (token == listed + 1 and gap(texts, listed) == _COMMA_SPACE) or (
             several and token == listed + 2 and texts.kinds[listed + 1] == AND

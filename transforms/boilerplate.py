@@ -12,7 +12,6 @@ and is nobody's copy.
 """
 
 import dataclasses
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
@@ -22,16 +21,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.article import CLEANED, REMOVED
-from schemas.batch import (
-    Collections,
-    column,
-    concatenate,
-    list_array,
-    list_column,
-    split_by,
-    with_column,
-)
-from transforms.furniture import REASONS, line_reason
+from schemas.batch import Collections, column, concatenate, split_by
+from transforms.assembly import StrippedTexts
+from transforms.line_rules import RuledLines, rule_lines, ruled_lines
 from transforms.main_content import DATA as SHIPPED
 from transforms.main_content import PageModel, page_model
 from transforms.recurrence import (
@@ -43,25 +35,20 @@ from transforms.recurrence import (
     PROPER,
     RECURRING,
     WHOLE_TEXT,
-    Lines,
-    hash_lines,
+    among,
+    article_keys,
     headline_keys,
     is_recurring,
     observe_lines,
+    observe_sources,
     recurring_lines,
     recurring_table,
+    repeated_keys,
     source_keys,
     text_keys,
 )
-from transforms.stripping import (
-    IS_AGENCY,
-    IS_HEADLINE,
-    IS_PROPER,
-    RECURS,
-    Stripped,
-    split_lines,
-    strip,
-)
+from transforms.stripping import strip_texts
+from transforms.surroundings import IS_AGENCY, IS_HEADLINE, IS_PROPER, RECURS
 from transforms.titles import (
     WHOLE,
     judge_texts,
@@ -69,52 +56,57 @@ from transforms.titles import (
     title_stems,
     title_support,
 )
-from transforms.tokens import count_words
 
-_SHARDS = 64
-_RULES = "line_rules"
-_CODES: dict[str | None, int] = {
-    None: 0,
-    **{reason: code for code, reason in enumerate(REASONS, 1)},
-}
-_DECODED = (None, *REASONS)
+# Each costs an element a batch, and holds its share of what the lines of all news leave.
+_SHARDS = 8
+_KEYS = pa.schema([pa.field("key", pa.uint64(), nullable=False)])
 
 
-def line_rules(texts: Iterable[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Give what each line of each text says of itself.
+def learn_recurring(
+    batches: Sequence[pa.RecordBatch],
+    *,
+    min_contexts: int = 3,
+    min_days: int = 3,
+    long_days: int = 7,
+) -> pa.RecordBatch:
+    """Learn which lines and whole texts are furniture because they recur.
 
     Args:
-      texts: n texts of m lines in all.
+      batches: all ARTICLE rows, with the columns of `rule_lines` or without.
+      min_contexts: unlike contexts that make a line of a source furniture.
+      min_days: days from first to last sight that a long line needs for that.
+      long_days: days over which two contexts are enough.
 
     Returns:
-      codes: shape (m,). 0 for a line of the article, else one more than the place of the
-        reason in REASONS.
-      offsets: shape (n + 1,). Text i owns lines offsets[i] to offsets[i + 1].
+      RECURRING rows, sorted.
     """
-    codes: list[int] = []
-    offsets = [0]
-    for text in texts:
-        codes += [_CODES[line_reason(line)] for line in split_lines(text)]
-        offsets.append(len(codes))
-    return np.array(codes, dtype=np.uint8), np.array(offsets, dtype=np.int64)
+    batches = [batch if _is_ruled(batch) else rule_lines(batch) for batch in batches]
+    found = [article_keys(batch, ruled_lines(batch)) for batch in batches]
+    repeated = repeated_keys(np.concatenate([np.zeros(0, np.uint64), *found]))
+    observed = [_observed(batch, repeated) for batch in batches]
+    sources = [observe_sources(batch) for batch in batches]
+    lines = recurring_lines(
+        concatenate([*sources, *(lines for lines, _ in observed)], LINE),
+        min_contexts=min_contexts,
+        min_days=min_days,
+        long_days=long_days,
+    )
+    whole = judge_texts(concatenate([whole for _, whole in observed], WHOLE))
+    return _joined([lines, whole])
 
 
-def ruled_lines(texts: Iterable[str]) -> npt.NDArray[np.bool_]:
-    """Tell for each line of each text, one after the other, whether a rule takes it."""
-    return line_rules(texts)[0] > 0
+def _is_ruled(batch: pa.RecordBatch) -> bool:
+    return "line_rules" in batch.schema.names
 
 
-def _rules_of(articles: pa.RecordBatch) -> npt.NDArray[np.uint8]:
-    """Give the rule of each line of a batch: as carried along, or found now."""
-    if _RULES in articles.schema.names:
-        return list_column(articles, _RULES)[0]
-    return line_rules(articles.column("text").to_pylist())[0]
-
-
-def rule_lines(articles: pa.RecordBatch) -> pa.RecordBatch:
-    """Give the batch with a column `line_rules`: the codes of `line_rules`, list<uint8>."""
-    codes, offsets = line_rules(articles.column("text").to_pylist())
-    return with_column(articles, _RULES, list_array(codes, offsets))
+def _observed(
+    batch: pa.RecordBatch, repeated: npt.NDArray[np.uint64]
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Give what is noted of lines and of whole texts that are met more than once."""
+    ruled = ruled_lines(batch)
+    keys = text_keys(ruled.offsets, ruled.keys, ruled.rules > 0)
+    keys[~among(keys, repeated)] = 0
+    return observe_lines(batch, ruled, repeated), observe_texts(batch, keys)
 
 
 def strip_batch(
@@ -129,7 +121,7 @@ def strip_batch(
     """Strip the furniture off a batch of articles.
 
     Args:
-      articles: ARTICLE rows, with `line_rules` or without.
+      articles: ARTICLE rows, with the columns of `rule_lines` or without.
       recurring: RECURRING rows, sorted.
       min_words: with fewer words left, captions and credits are taken back.
       thin_words: a text of fewer words is thin.
@@ -140,96 +132,80 @@ def strip_batch(
       cleaned: CLEANED rows, one an article, in the same order.
       removed: REMOVED rows.
     """
-    texts = articles.column("text").to_pylist()
-    titles = articles.column("title").to_pylist()
-    sources = articles.column("source").to_pylist()
-    lines = hash_lines(articles.column("text"))
-    rules = _rules_of(articles)
-    known = _known_lines(articles, lines, recurring)
+    ruled = ruled_lines(articles)
     named = column(recurring, "source_key") == AGENCY
     agencies = frozenset(column(recurring, "line_key")[named].tolist())
-    reasons = [_DECODED[code] for code in rules.tolist()]
-    flags = known.tolist()
-    stripped = [
-        strip(
-            text,
-            title,
-            flags[start:end],
-            source=source,
-            ruled=reasons[start:end],
-            agencies=agencies,
-            min_words=min_words,
-            page_model=page_model,
-        )
-        for text, title, source, (start, end) in zip(
-            texts, titles, sources, itertools.pairwise(lines.offsets.tolist()), strict=True
-        )
-    ]
-    left = pa.array([article.text for article in stripped], pa.string())
-    words = count_words(left)
-    removed = _removed_rows(articles, stripped)
-    gone = np.zeros(len(texts), dtype=np.int64)
-    of_article = np.repeat(np.arange(len(texts)), [len(s.removed) for s in stripped])
-    np.add.at(gone, of_article, column(removed, "word_count"))
-    alien = _under_wrong_title(
-        titles, stripped, words < alien_words, lines, rules > 0, recurring
+    stripped = strip_texts(
+        articles.column("text"),
+        articles.column("title"),
+        articles.column("source").to_pylist(),
+        ruled,
+        _known_lines(articles, ruled, recurring),
+        agencies=agencies,
+        min_words=min_words,
+        page_model=page_model,
     )
+    words = stripped.words
+    alien = _under_wrong_title(
+        articles.column("title"), stripped, words < alien_words, ruled, recurring
+    )
+    gone = np.bincount(stripped.articles, stripped.removed_words, articles.num_rows)
     values = {
         **{name: articles.column(name) for name in articles.schema.names},
-        "text": left,
-        "credited_source": pa.array([s.credited_source for s in stripped], pa.string()),
+        "text": stripped.texts,
+        "credited_source": stripped.credited_sources,
         "word_count": pa.array(words, pa.int32()),
-        "removed_word_count": pa.array(gone, pa.int32()),
+        "removed_word_count": pa.array(gone.astype(np.int32)),
         "thin": pa.array((words < thin_words) | alien),
         "alien": pa.array(alien),
     }
     cleaned = pa.RecordBatch.from_arrays(
         [values[field.name] for field in CLEANED], schema=CLEANED
     )
-    return cleaned, removed
+    return cleaned, _removed_rows(articles, stripped)
 
 
 def _known_lines(
-    articles: pa.RecordBatch, lines: Lines, recurring: pa.RecordBatch
+    articles: pa.RecordBatch, ruled: RuledLines, recurring: pa.RecordBatch
 ) -> npt.NDArray[np.uint8]:
-    """Tell of each line what other articles say of it, as `strip` takes it."""
-    counts = np.diff(lines.offsets)
-    sources = np.repeat(source_keys(articles.column("source")), counts)
-    own = np.repeat(headline_keys(articles.column("title")), counts)
+    """Tell of each line what other articles say of it, as `strip_texts` takes it."""
+    known = np.zeros(ruled.keys.size, np.uint8)
+    rows = np.flatnonzero(among(ruled.keys, np.unique(column(recurring, "line_key"))))
+    keys = ruled.keys[rows]
+    article = np.searchsorted(ruled.offsets, rows, side="right") - 1
+    sources = source_keys(articles.column("source"))[article]
+    own = headline_keys(articles.column("title"))[article]
 
     def held(sources: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        return is_recurring(recurring, sources, lines.keys)
+        return is_recurring(recurring, sources, keys)
 
     def everywhere(constant: int) -> npt.NDArray[np.bool_]:
-        return held(np.full(len(lines.keys), constant, dtype=np.uint64))
+        return held(np.full(len(keys), constant, dtype=np.uint64))
 
-    known = (held(sources) | everywhere(ANY_SOURCE)) * np.uint8(RECURS)
-    known += held(sources + PROPER) * np.uint8(IS_PROPER)
-    known += (held(sources + HEADLINE) & (lines.keys != own)) * np.uint8(IS_HEADLINE)
-    known += everywhere(AGENCY) * np.uint8(IS_AGENCY)
+    found = (held(sources) | everywhere(ANY_SOURCE)) * np.uint8(RECURS)
+    found += held(sources + PROPER) * np.uint8(IS_PROPER)
+    found += (held(sources + HEADLINE) & (keys != own)) * np.uint8(IS_HEADLINE)
+    found += everywhere(AGENCY) * np.uint8(IS_AGENCY)
+    known[rows] = found
     return known
 
 
 def _under_wrong_title(
-    titles: Sequence[str | None],
-    stripped: Sequence[Stripped],
+    titles: pa.Array,
+    stripped: StrippedTexts,
     short: npt.NDArray[np.bool_],
-    lines: Lines,
-    ruled: npt.NDArray[np.bool_],
+    ruled: RuledLines,
     recurring: pa.RecordBatch,
 ) -> npt.NDArray[np.bool_]:
     """Tell for each article whether its text is not that of its title."""
-    alien = np.array(
-        [
-            maybe and title_support(title_stems(title), article.text) == 0
-            for title, article, maybe in zip(titles, stripped, short.tolist(), strict=True)
-        ],
-        dtype=np.bool_,
-    )
+    alien = short & ~stripped.titled & ~stripped.supported
+    for text in np.flatnonzero(alien).tolist():
+        stems = title_stems(titles[text].as_py())
+        alien[text] = title_support(stems, stripped.texts[text].as_py()) == 0
     known = column(recurring, "source_key")
     if not np.any((known == WHOLE_TEXT) | (known == BORNE_OUT)):
         return alien
-    keys = text_keys(lines.offsets, lines.keys, ruled)
+    keys = text_keys(ruled.offsets, ruled.keys, ruled.rules > 0)
     wrong, right = (
         is_recurring(recurring, np.full(len(keys), kind, dtype=np.uint64), keys)
         for kind in (WHOLE_TEXT, BORNE_OUT)
@@ -237,18 +213,17 @@ def _under_wrong_title(
     return wrong | (alien & ~right)
 
 
-def _removed_rows(articles: pa.RecordBatch, stripped: Sequence[Stripped]) -> pa.RecordBatch:
+def _removed_rows(articles: pa.RecordBatch, stripped: StrippedTexts) -> pa.RecordBatch:
     """Give the removed lines of a batch as REMOVED rows."""
-    rows = pa.array(np.repeat(np.arange(len(stripped)), [len(s.removed) for s in stripped]))
-    lines = pa.array([line for s in stripped for line, _ in s.removed], pa.string())
+    rows = pa.array(stripped.articles)
     values = {
         **{
             name: articles.column(name).take(rows)
             for name in ("article_key", "article_id", "source")
         },
-        "reason": pa.array([why for s in stripped for _, why in s.removed], pa.string()),
-        "line": lines,
-        "word_count": pa.array(count_words(lines), pa.int32()),
+        "reason": stripped.reasons,
+        "line": stripped.removed,
+        "word_count": pa.array(stripped.removed_words, pa.int32()),
     }
     return pa.RecordBatch.from_arrays(
         [values[field.name] for field in REMOVED], schema=REMOVED
@@ -258,14 +233,14 @@ def _removed_rows(articles: pa.RecordBatch, stripped: Sequence[Stripped]) -> pa.
 class RuleLines(beam.PTransform):
     """Note what every line says of itself, once for all that ask: ARTICLE batches in.
 
-    Gives them with a column more, `line_rules`. The transforms below find it themselves
-    where it is missing, each at the cost of this one.
+    Gives them with the columns of `rule_lines`. The transforms below find them themselves
+    where they are missing, each at the cost of this one.
     """
 
     def expand(
         self, articles: beam.PCollection[pa.RecordBatch]
     ) -> beam.PCollection[pa.RecordBatch]:
-        """Add the column."""
+        """Add the columns."""
         return articles | "Rule" >> beam.Map(rule_lines)
 
 
@@ -273,7 +248,9 @@ class RuleLines(beam.PTransform):
 class LearnRecurringLines(beam.PTransform):
     """Learn which lines and whole texts are furniture because they recur.
 
-    Takes ARTICLE batches and gives one batch of RECURRING rows; none for no articles.
+    Takes ARTICLE batches and gives one batch of RECURRING rows; none for no articles. It
+    is `learn_recurring`, in shards: first the keys that are met more than once are found,
+    and what stands around a line is noted of these alone.
 
     Attributes:
       min_contexts: unlike contexts that make a line of a source furniture.
@@ -288,28 +265,43 @@ class LearnRecurringLines(beam.PTransform):
     def expand(
         self, articles: beam.PCollection[pa.RecordBatch]
     ) -> beam.PCollection[pa.RecordBatch]:
-        """Observe lines by article, then judge them by line."""
+        """Find repeated keys, observe lines by article, then judge them by line."""
+        repeated = (
+            articles
+            | "Note keys" >> beam.FlatMap(self._note)
+            | "Gather keys" >> beam.GroupByKey()
+            | "Find repeated" >> beam.MapTuple(self._repeated)
+        )
         return (
             articles
-            | "Observe" >> beam.FlatMap(self._observe)
+            | "Observe"
+            >> beam.FlatMap(self._observe, repeated=beam.pvalue.AsList(repeated))
             | "Gather" >> beam.GroupByKey()
             | "Judge" >> beam.MapTuple(self._judge)
             | "Bring together" >> beam.GroupByKey()
             | "Sort" >> beam.MapTuple(self._sort)
         )
 
-    def _observe(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-        lines = hash_lines(batch.column("text"))
-        ruled = _rules_of(batch) > 0
-        keys = text_keys(lines.offsets, lines.keys, ruled)
-        # Lines go to the first shards, whole texts to the others.
-        for observed, key, first in (
-            (observe_lines(batch, lines, ruled), "line_key", 0),
-            (observe_texts(batch, keys), "text_key", _SHARDS),
-        ):
-            shards = column(observed, key) % np.uint64(_SHARDS)
-            for shard, rows in split_by(observed, shards):
-                yield first + shard, rows
+    def _note(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+        keys = article_keys(batch, ruled_lines(batch))
+        noted = pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
+        yield from split_by(noted, keys % np.uint64(_SHARDS))
+
+    def _repeated(self, _: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
+        keys = repeated_keys(column(concatenate(batches, _KEYS), "key"))
+        return pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
+
+    def _observe(
+        self, batch: pa.RecordBatch, repeated: list[pa.RecordBatch]
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        known = np.sort(column(concatenate(repeated, _KEYS), "key"))
+        lines, texts = _observed(batch, known)
+        sources = observe_sources(batch)
+        for shard, rows in split_by(lines, column(lines, "line_key") % np.uint64(_SHARDS)):
+            yield shard, concatenate([rows, sources], LINE)
+        # Whole texts go to shards of their own.
+        for shard, rows in split_by(texts, column(texts, "text_key") % np.uint64(_SHARDS)):
+            yield _SHARDS + shard, rows
 
     def _judge(
         self, shard: int, batches: Iterable[pa.RecordBatch]
@@ -324,10 +316,7 @@ class LearnRecurringLines(beam.PTransform):
         )
 
     def _sort(self, _: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-        table = concatenate(batches, RECURRING)
-        return recurring_table(
-            np.stack((column(table, "source_key"), column(table, "line_key")), axis=1)
-        )
+        return _joined(list(batches))
 
 
 # Beam looks the coder of a tagged output up by this.

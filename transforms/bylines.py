@@ -15,11 +15,12 @@ from transforms.credits import has_outlet
 from transforms.furniture import ends_sentence, has_dateline
 from transforms.phrases import phrases, words_of
 
-_PARAGRAPH = 100
+PARAGRAPH = 100
 _MOST_NAME_WORDS = 4
 _MOST_OUTLET_WORDS = 8
-_LONGEST_LINE = 80
-_BESIDE = frozenset(("date", "byline", "credit"))
+MOST_DESK_WORDS = 5
+LONGEST_NAME_LINE = 80
+BESIDE = frozenset(("date", "byline", "credit"))
 _JOINED = re.compile(r", | & | (?:and|und|et|y|e|i|en|och|og) ")
 _PARTICLES = frozenset(
     (
@@ -38,7 +39,7 @@ def is_name(line: str) -> bool:
     >>> is_name("What happened on board?")
     False
     """
-    if len(line) > _LONGEST_LINE or ends_sentence(line):
+    if len(line) > LONGEST_NAME_LINE or ends_sentence(line):
         return False
     for name in _JOINED.split(line):
         words = name.split()
@@ -55,7 +56,7 @@ def is_desk(line: str) -> bool:
     """Tell whether a line names a part of a newsroom: "Markets Desk"."""
     words = line.split()
     return (
-        0 < len(words) <= _MOST_NAME_WORDS + 1
+        0 < len(words) <= MOST_DESK_WORDS
         and words[0][0].isupper()
         and words[-1].lower() in phrases().words["desk"]
     )
@@ -86,7 +87,7 @@ def take_bylines(
       title: of the article.
       source: of the article.
     """
-    if not _BESIDE.intersection(reasons):
+    if not BESIDE.intersection(reasons):
         return
     headline = title.lower() if title else ""
     prose = [
@@ -99,7 +100,7 @@ def take_bylines(
         i
         for i, line in enumerate(lines)
         if not reasons[i]
-        and len(line) <= _LONGEST_LINE
+        and len(line) <= LONGEST_NAME_LINE
         and not first <= i <= last
         and line.lower() != headline
         and (is_name(line) or is_desk(line) or names_outlet(line, source))
@@ -116,12 +117,12 @@ def take_bylines(
     for _ in range(2):
         for i in found:
             beside = (*reasons[max(0, i - 1) : i], *reasons[i + 1 : i + 2])
-            if not reasons[i] and not _BESIDE.isdisjoint(beside):
+            if not reasons[i] and not BESIDE.isdisjoint(beside):
                 reasons[i] = "byline"
 
 
 def _is_prose(line: str) -> bool:
-    return len(line) > _PARAGRAPH or ends_sentence(line) or has_dateline(line)
+    return len(line) > PARAGRAPH or ends_sentence(line) or has_dateline(line)
 
 
 def _is_no_headline(line: str, headline: str, text: str, source: str | None) -> bool:

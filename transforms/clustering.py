@@ -23,7 +23,7 @@ from schemas.match import STORY_EDGE, STORY_EVIDENCE
 from transforms.blocking import AssignBlocks
 from transforms.linkage import ABSENT, link_stories
 from transforms.membership import STORY_MEMBERS
-from transforms.story_scoring import DATA, ScoreBlocks, shared_story_model
+from transforms.story_scoring import DATA, ScoreBlocks, compared, shared_story_model
 
 # What grouping needs of an article beside its pairs, and what its edges show of it.
 NODE = pa.schema(
@@ -163,6 +163,7 @@ class ScoreStories(beam.PTransform):
         """Block, score, and gather the scored pairs in one place to group them."""
         scored = (
             representatives
+            | "Keep what is compared" >> beam.Map(compared)
             | "Assign blocks" >> AssignBlocks(self.block_size)
             | "Score blocks" >> ScoreBlocks(self.model_folder)
         )

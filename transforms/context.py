@@ -19,7 +19,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transforms.blocking import distinct_pairs
+from transforms.nearest import distinct_pairs
 
 # What the second score weighs, in the order of the columns of `context_features`.
 CONTEXT_FEATURES = (
@@ -66,19 +66,40 @@ def score_graph(
     """Make the graph of the pairs that score above a number.
 
     Args:
-      pairs: shape (m, 2). Distinct, first below second.
+      pairs: shape (m, 2). Distinct, first below second, ascending.
       scores: shape (m,).
       articles: n.
       above: scores up to it are taken as 0.
     """
-    kept = scores > above
-    first, second, weights = pairs[kept, 0], pairs[kept, 1], scores[kept]
-    rows = np.concatenate([first, second])
-    partners = np.concatenate([second, first])
-    order = np.lexsort((partners, rows))
+    return Graph(*_score_graph(pairs, scores, articles, above))
+
+
+@numba.njit(cache=True, nogil=True)
+def _score_graph(
+    pairs: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float32],
+    articles: int,
+    above: float,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     offsets = np.zeros(articles + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=articles), out=offsets[1:])
-    return Graph(offsets, partners[order], np.concatenate([weights, weights])[order])
+    for pair in range(len(pairs)):
+        if scores[pair] > above:
+            offsets[pairs[pair, 0] + 1] += 1
+            offsets[pairs[pair, 1] + 1] += 1
+    for article in range(articles):
+        offsets[article + 1] += offsets[article]
+    begins = offsets[:-1].copy()
+    partners = np.empty(offsets[articles], np.int32)
+    weights = np.empty(offsets[articles], np.float32)
+    # As the pairs ascend, a row's lower partners come before its higher ones, in order.
+    for pair in range(len(pairs)):
+        if scores[pair] > above:
+            for side in range(2):
+                own = pairs[pair, side]
+                partners[begins[own]] = pairs[pair, 1 - side]
+                weights[begins[own]] = scores[pair]
+                begins[own] += 1
+    return offsets, partners, weights
 
 
 def article_counts(
@@ -119,6 +140,7 @@ def unscored_pairs(
     strong: float,
     weak: float,
     most: int,
+    new: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Find the pairs nobody proposed that share a likely partner.
 
@@ -132,15 +154,37 @@ def unscored_pairs(
       strong: score of the likelier of the two steps, 0 to 1.
       weak: score of the other, 0 to 1.
       most: pairs found for one article, at most.
+      new: shape (n,). Articles whose rows have changed since this was last done and all
+        that was found then scored; None: it was not done before.
 
     Returns:
       Array of shape (k, 2), ascending, distinct, none of them in `pairs`.
     """
-    found = _two_steps(graph.offsets, graph.partners, graph.weights, strong, weak, most)
-    found = distinct_pairs(found)
-    known = pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
-    codes = found[:, 0].astype(np.int64) << 32 | found[:, 1]
-    return found[~np.isin(codes, known)]
+    if new is None:
+        new = np.ones(len(graph.offsets) - 1, np.bool_)
+    found = _two_steps(
+        graph.offsets, graph.partners, graph.weights, strong, weak, most, new
+    )
+    return _unknown(distinct_pairs(found), pairs)
+
+
+@numba.njit(cache=True, nogil=True)
+def _unknown(
+    found: npt.NDArray[np.int32], known: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int32]:
+    """Give the found pairs that are not among the known ones; all ascending."""
+    kept = np.empty_like(found)
+    count = place = 0
+    for pair in range(len(found)):
+        i, j = found[pair]
+        while place < len(known) and (
+            known[place, 0] < i or (known[place, 0] == i and known[place, 1] < j)
+        ):
+            place += 1
+        if place == len(known) or known[place, 0] != i or known[place, 1] != j:
+            kept[count] = found[pair]
+            count += 1
+    return kept[:count].copy()
 
 
 @numba.njit(cache=True, nogil=True)
@@ -151,6 +195,7 @@ def _two_steps(
     strong: float,
     weak: float,
     most: int,
+    new: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int32]:
     articles = len(offsets) - 1
     seen = np.full(articles, -1, np.int32)
@@ -158,6 +203,12 @@ def _two_steps(
     found = np.zeros((size, 2), np.int32)
     total = 0
     for article in range(articles):
+        # What is found over two old rows was found before.
+        fresh = new[article]
+        for partner in partners[offsets[article] : offsets[article + 1]]:
+            fresh = fresh or new[partner]
+        if not fresh:
+            continue
         seen[article] = article
         # What it was compared with already does not count against `most`.
         for place in range(offsets[article], offsets[article + 1]):

@@ -5,21 +5,30 @@
 
 The stages are in `candidates`, `meeting_places`, `verification` and `copy_groups`. This
 one carries the data: keys and pairs meet by shard, never one by one, and a text travels
-only when it is wanted. Where texts meet is decided in one place that holds all pairs, 24
-bytes each, and groups are formed in one that holds all edges: enough for some twenty
-million of either.
+only when it is wanted. What is to be told of a copy is worked out where its text is: the
+passages it shares, and what says who speaks for its group. Where texts meet is decided in
+one place that holds all pairs, 24 bytes each, and groups are formed in one that holds all
+edges: enough for some twenty million of either.
 """
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.batch import Collections, column, concatenate, split_by, with_column
-from schemas.fingerprint import FINGERPRINT
+from schemas.article import CLEANED
+from schemas.batch import (
+    CODEC,
+    Collections,
+    column,
+    concatenate,
+    split_by,
+    with_column,
+)
 from schemas.match import COPY_EDGE, COPY_EVIDENCE
 from transforms.candidates import (
     MAX_BUCKET,
@@ -36,6 +45,7 @@ from transforms.copy_groups import (
     MIN_MEDOID_CONTAINMENT,
     copy_groups,
 )
+from transforms.evidence import passage_lists
 from transforms.lsh import BANDS, ROWS
 from transforms.meeting_places import (
     MAX_COMPONENT,
@@ -44,11 +54,34 @@ from transforms.meeting_places import (
     article_places,
     place_pairs,
 )
-from transforms.verification import COMPARED, CopyThresholds, copy_edges
+from transforms.speakers import copied
+from transforms.verification import (
+    COMPARED,
+    ComparedTexts,
+    CopyThresholds,
+    copy_edges,
+    read_texts,
+    rows_of,
+)
 
-# What is needed of an article to compare it and to group it.
+# What is needed of an article to compare it, to group it and to tell of it.
+WANTED = (
+    "article_key",
+    "article_id",
+    "title",
+    "text",
+    "source",
+    "credited_source",
+    "published_at",
+    "alien",
+    "language",
+    "word_count",
+    "removed_word_count",
+)
+# Nothing else is held while these are, and lz4 takes a third of the time of zstd.
 _WANTED = pa.schema(
-    [*COMPARED, GROUPED.field("word_count"), FINGERPRINT.field("article_id")]
+    [*(CLEANED.field(name) for name in WANTED), COMPARED.field("published")],
+    metadata={CODEC: "lz4"},
 )
 # An edge, and of both its articles what grouping needs.
 _EDGE = pa.schema(
@@ -70,7 +103,7 @@ def wanted_articles(cleaned: pa.RecordBatch, places: pa.RecordBatch) -> Iterator
     """Give the articles that are compared, as far as that needs them, shard by shard.
 
     Args:
-      cleaned: schema CLEANED.
+      cleaned: schema CLEANED, or the columns WANTED of it.
       places: schema PLACE, ascending by article.
     """
     wanted = column(places, "article_key")
@@ -82,17 +115,15 @@ def wanted_articles(cleaned: pa.RecordBatch, places: pa.RecordBatch) -> Iterator
         return
     nth = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
     shards = column(places, "shard")[firsts[rows] + nth]
-    seconds = pc.divide(
-        cleaned.column("published_at").cast(pa.int64()).cast(pa.float64()), 1e6
-    )
-    found = with_column(cleaned, "published", pc.floor(seconds).cast(pa.int64()))
-    found = found.select(_WANTED.names).take(pa.array(rows))
-    yield from split_by(found.cast(_WANTED), shards)
+    for shard, found in split_by(cleaned.select(WANTED), shards, rows):
+        micros = found.column("published_at").cast(pa.int64()).cast(pa.float64())
+        seconds = pc.floor(pc.divide(micros, 1e6)).cast(pa.int64())
+        yield shard, with_column(found, "published", seconds).cast(_WANTED)
 
 
 def edges_of_shard(
     batches: Iterable[pa.RecordBatch], placed: pa.RecordBatch, thresholds: CopyThresholds
-) -> pa.RecordBatch:
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Compare the pairs of a shard.
 
     Args:
@@ -101,16 +132,16 @@ def edges_of_shard(
       thresholds: what makes two articles copies.
 
     Returns:
-      Schema _EDGE.
+      edges: schema _EDGE.
+      copied: schema COPIED, of the articles that have an accepted edge.
     """
     # Texts come in the order of the shuffle; what follows must not.
-    articles = concatenate(batches, _WANTED).sort_by("article_key")
+    texts = read_texts(concatenate(batches, _WANTED))
     split = placed.column("split")
-    compared = articles.select(COMPARED.names)
     edges = concatenate(
         [
             copy_edges(
-                compared,
+                texts,
                 placed.filter(mask).select(PAIR.names),
                 thresholds,
                 link_medoids=link_medoids,
@@ -120,23 +151,33 @@ def edges_of_shard(
         ],
         COPY_EDGE,
     )
+    return _with_ends(texts, edges)
+
+
+def _with_ends(
+    texts: ComparedTexts, edges: pa.RecordBatch
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Add to edges what is known of both ends; give also the articles that are copies."""
+    left, right = (rows_of(texts.keys, column(edges, name)) for name in PAIR.names)
+    accepted = edges.column("relation").is_valid().to_numpy(zero_copy_only=False)
     first, second = (
-        articles.take(
-            pa.array(np.searchsorted(column(articles, "article_key"), column(edges, name)))
-        )
-        for name in PAIR.names
+        texts.articles.select(["article_id", *GROUPED.names[1:]]).take(pa.array(rows))
+        for rows in (left, right)
     )
     seconds = pc.subtract(second.column("published"), first.column("published"))
-    return pa.RecordBatch.from_arrays(
+    whole = pa.RecordBatch.from_arrays(
         [
             *edges.columns,
             first.column("article_id"),
             second.column("article_id"),
             pc.divide(seconds.cast(pa.float32()), _SECONDS_A_DAY),
+            passage_lists(texts.tokens, np.where(accepted, left, -1), right),
             *(ends.column(name) for ends in (first, second) for name in GROUPED.names[1:]),
         ],
         schema=_EDGE,
     )
+    rows = np.unique(np.concatenate([left[accepted], right[accepted]]))
+    return whole, copied(texts.articles.take(pa.array(rows)))
 
 
 def groups_of_edges(
@@ -168,13 +209,22 @@ def groups_of_edges(
     )
 
 
+# Beam looks the coder of a tagged output up by this.
+Tagged: TypeAlias = (
+    beam.pvalue.TaggedOutput[Literal["edges"], pa.RecordBatch]
+    | beam.pvalue.TaggedOutput[Literal["copied"], pa.RecordBatch]
+)
+
+
 @dataclasses.dataclass(eq=False)
 class FindCopies(beam.PTransform):
     """Find, compare and group copies.
 
-    Takes batches of FINGERPRINT and of CLEANED, of the same articles, as a dict
-    `fingerprints`, `cleaned`. Gives batches as a dict: `edges`, schema COPY_EVIDENCE,
-    copies and near misses; `groups`, schema COPY_GROUP, one batch if there is any group.
+    Takes batches of FINGERPRINT, and of CLEANED or its columns WANTED, of the same
+    articles, as a dict `fingerprints`, `cleaned`. Gives batches as a dict: `edges`, schema
+    COPY_EVIDENCE, copies and near misses; `copied`, schema COPIED, the articles that are
+    copies, some perhaps more than once; `groups`, schema COPY_GROUP, one batch if there is
+    any group.
 
     Attributes:
       thresholds: what makes two articles copies.
@@ -221,19 +271,26 @@ class FindCopies(beam.PTransform):
         # every consumer of what went into it is done, and the last stages of a run, which
         # wait for the groups, consume these articles too.
         nothing = pa.RecordBatch.from_pylist([], schema=PLACED_PAIR)
-        edges = (
+        compared = (
             articles
             | "Group texts" >> beam.GroupByKey()
             | "Compare"
-            >> beam.Map(self._edges, beam.pvalue.AsSingleton(placed, default_value=nothing))
+            >> beam.ParDo(
+                self._compared, beam.pvalue.AsSingleton(placed, default_value=nothing)
+            ).with_outputs("edges", "copied")
         )
+        edges = compared["edges"]
         groups = (
             edges
             | "Gather edges" >> beam.Map(_under_one_key)
             | "Group edges" >> beam.GroupByKey()
             | "Group copies" >> beam.Map(self._groups)
         )
-        return {"edges": edges | "Give edges" >> beam.Map(_copy_edges), "groups": groups}
+        return {
+            "edges": edges | "Give edges" >> beam.Map(_copy_edges),
+            "copied": compared["copied"],
+            "groups": groups,
+        }
 
     def _keys(self, fingerprints: pa.RecordBatch) -> Iterator[Keyed]:
         return key_blocks(
@@ -256,11 +313,13 @@ class FindCopies(beam.PTransform):
         pairs = concatenate(keyed[1], PAIR)
         return place_pairs(pairs, shards=self.shards, max_component=self.max_component)
 
-    def _edges(
+    def _compared(
         self, keyed: tuple[int, Iterable[pa.RecordBatch]], placed: pa.RecordBatch
-    ) -> pa.RecordBatch:
+    ) -> Iterator[Tagged]:
         here = placed.filter(pa.array(column(placed, "shard") == keyed[0]))
-        return edges_of_shard(keyed[1], here, self.thresholds)
+        edges, copied = edges_of_shard(keyed[1], here, self.thresholds)
+        yield beam.pvalue.TaggedOutput("edges", edges)
+        yield beam.pvalue.TaggedOutput("copied", copied)
 
     def _groups(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
         return groups_of_edges(

@@ -20,11 +20,14 @@ from transforms.furniture import ends_sentence
 from transforms.phrases import words_of
 
 # A dateline is looked for in the first lines, a closing credit in the last.
-_OPENING_LINES = 5
-_CLOSING_LINES = 3
+OPENING_LINES = 5
+CLOSING_LINES = 3
+# So far from the beginning of a line stands its dash, and so near its end the credit.
+OPENING_CHARS, CLOSING_CHARS = 40, 60
+LONGEST_BYLINE = 120
 _LONGEST_NAME = 6
 _LONGEST_NOTE = 400
-_SHORT_WORD = 4
+_LONGEST_RIGHTS = 700
 
 _DATELINE_CREDIT = re.compile(
     r"[^\W\d_][^.!?()]{0,80}?(?:\.[^.!?()]{0,40})?"
@@ -79,25 +82,20 @@ def _section(name: str) -> tuple[str, ...]:
 
 @functools.cache
 def _origins() -> re.Pattern[str]:
-    phrases = sorted(_section("origins"), key=len, reverse=True)
-    return re.compile(rf"(?:{'|'.join(map(re.escape, phrases))}):? ?", re.I)
+    # Of a script with spaces the words stand as words.
+    notes = sorted(origin_notes(), key=len, reverse=True)
+    ways = [rf"\b{re.escape(note)}\b" if " " in note else note for note in notes]
+    return re.compile(rf"(?:{'|'.join(ways)}):? ?", re.I)
 
 
-@functools.cache
-def _telling_words() -> tuple[str, ...]:
-    """Give few words such that each note of origin holds one, first letters aside.
+def origin_notes() -> tuple[str, ...]:
+    """Give what stands before the name of who first published a text."""
+    return _section("origins")
 
-    Without it a word is the same at the head of a sentence and within.
-    """
-    notes = [{word[1:] or word for word in note.split()} for note in _section("origins")]
-    chosen: list[str] = []
-    while notes:
-        words = {word for note in notes for word in note if len(word) > _SHORT_WORD}
-        words = words or {word for note in notes for word in note}
-        best = max(sorted(words), key=lambda word: sum(word in note for note in notes))
-        chosen.append(best)
-        notes = [note for note in notes if best not in note]
-    return tuple(chosen)
+
+def known_names() -> list[tuple[str, ...]]:
+    """Give the words of every known way to write a name."""
+    return sorted(_names())
 
 
 @functools.cache
@@ -106,7 +104,8 @@ def _labels() -> frozenset[tuple[str, ...]]:
 
 
 @functools.cache
-def _label_starts() -> tuple[str, ...]:
+def label_starts() -> tuple[str, ...]:
+    """Give the first words of the labels of an origin."""
     return tuple(sorted({label[0] for label in _labels()}))
 
 
@@ -188,12 +187,21 @@ def dateline_name(text: str) -> str | None:
     return None
 
 
+def names_rights(line: str) -> bool:
+    """Tell whether a line may say whose the rights are, or who edited the text."""
+    if len(line) > _LONGEST_RIGHTS:
+        return False
+    lower = line.lower()
+    return any(sign in lower for sign in ("rights", "copyright", "©", "editing by"))
+
+
 def credited_source(
     lines: Sequence[str],
     reasons: Sequence[str | None],
     *,
     source: str | None = None,
     agencies: Container[str] = frozenset(),
+    notes: Sequence[str] | None = None,
 ) -> str | None:
     """Give the name of who a text is credited to.
 
@@ -203,6 +211,7 @@ def credited_source(
       source: of the article: "first published in the Post" at valleypost.example names
         no one else.
       agencies: lines that are a name in the dateline of other articles.
+      notes: those of the lines that may note an origin; None for all.
 
     Returns:
       One name, an explicit note of origin before an agency's mark, the mark at the
@@ -214,12 +223,12 @@ def credited_source(
     kept = [line for line, reason in zip(lines, reasons, strict=True) if not reason]
     furniture = [line for line, reason in zip(lines, reasons, strict=True) if reason]
     return (
-        _noted_origin(lines, source)
-        or _opening_credit(kept[:_OPENING_LINES])
+        _noted_origin(lines if notes is None else notes, source)
+        or _opening_credit(kept[:OPENING_LINES])
         or _byline_credit(lines, reasons, agencies)
         or _labelled_origin(lines, reasons)
         or _rights_credit(furniture, lines)
-        or _closing_credit(kept[-_CLOSING_LINES:])
+        or _closing_credit(kept[-CLOSING_LINES:])
     )
 
 
@@ -236,16 +245,6 @@ def _name_at(text: str) -> str | None:
 
 def _noted_origin(lines: Sequence[str], source: str | None) -> str | None:
     """Read "originally published by X", "based on materials published by X"."""
-    # Nearly no page has such a note: a look for its telling word spares the rest.
-    page = "\n".join([line for line in lines if len(line) <= _LONGEST_NOTE])
-    for word in _telling_words():
-        if word in page:
-            break
-    else:
-        return None
-    page = page.lower()
-    if not any(phrase in page for phrase in _section("origins")):
-        return None
     for line in lines:
         if len(line) <= _LONGEST_NOTE and (note := _origins().search(line)):
             name = _name_at(line[note.end() :])
@@ -260,7 +259,7 @@ def _opening_credit(lines: Sequence[str]) -> str | None:
     """Read "ISTANBUL, May 16 (Reuters) - ", "(CNN) — ", "AP - " at the head of a line."""
     for line in lines:
         head = line[:140]
-        patterns = [_OPENING_NAME] if _OPENING_MARK.search(head, 0, 40) else []
+        patterns = [_OPENING_NAME] if _OPENING_MARK.search(head, 0, OPENING_CHARS) else []
         if "(" in head:
             patterns = [_DATELINE_CREDIT, _OPENING_PARENTHESES, *patterns]
         for pattern in patterns:
@@ -275,13 +274,13 @@ def _byline_credit(
 ) -> str | None:
     """Read "By Reuters", "Jane Doe, Associated Press", a line "AFP" at head or foot."""
     for place, (line, reason) in enumerate(zip(lines, reasons, strict=True)):
-        if len(line) > 120:
+        if len(line) > LONGEST_BYLINE:
             continue
         if reason == "byline":
             for part in (line, line.split(" ", 1)[-1]):
                 if name := known_name(part) or _last_name(part):
                     return name
-        near = place < _OPENING_LINES + 2 or place >= len(lines) - _CLOSING_LINES - 2
+        near = place < OPENING_LINES + 2 or place >= len(lines) - CLOSING_LINES - 2
         if near and reason in (None, "credit"):
             if names_only(line):
                 return known_name(line.strip(" ()•|-–—"))
@@ -304,7 +303,7 @@ def _last_name(text: str) -> str | None:
 def _labelled_origin(lines: Sequence[str], reasons: Sequence[str | None]) -> str | None:
     """Read "Origin: X" and a line "Origin:" with the name on a line below it."""
     for place, line in enumerate(lines):
-        if len(line) > 80 or not line.lower().lstrip("( ").startswith(_label_starts()):
+        if len(line) > 80 or not line.lower().lstrip("( ").startswith(label_starts()):
             continue
         head, mark, rest = line.replace("：", ":").strip(" (").partition(":")
         if not mark:
@@ -329,7 +328,7 @@ def _rights_credit(furniture: Sequence[str], lines: Sequence[str]) -> str | None
     """Read "© 2019 The Associated Press. All rights reserved", "Editing by J. Doe"."""
     names = _names()
     for line in furniture:
-        if len(line) > 700:
+        if not names_rights(line):
             continue
         lower = line.lower()
         if "rights" in lower or "copyright" in lower or "©" in lower:
@@ -352,7 +351,7 @@ def _names_reuters(lines: Sequence[str]) -> bool:
 def _closing_credit(lines: Sequence[str]) -> str | None:
     """Read "... he said. (AFP)", "— Reuters" at the foot of the text."""
     for line in reversed(lines):
-        found = _CLOSING_CREDIT.search(line[-60:])
+        found = _CLOSING_CREDIT.search(line[-CLOSING_CHARS:])
         if found and (name := known_name(found[1] or found[2])):
             return name
     return None

@@ -1,7 +1,8 @@
 """Dates: the time an article says it was published at, as the world writes it, in UTC.
 
 ISO 8601, RFC 2822 and numbers of seconds are read here, in a microsecond or ten; the
-rest, in any language, by dateparser, in a millisecond or ten and cached. Only a whole date
+rest, in any language, by dateparser, in a millisecond or ten. Dates repeat, and what was
+read is remembered. Only a whole date
 counts: "Friday", "May 2025" and "2 hours ago" give none, since what they mean depends on
 when they were scraped. Without a zone a time is taken for UTC, and may be half a day off.
 """
@@ -66,6 +67,7 @@ AMERICAN_ZONES = {
 DATE_LIKE = re.compile(r"\d.*\d{2}|\d{2}.*\d", re.S)
 
 
+@functools.lru_cache(maxsize=65_536)
 def published_time(written: str, language: str = "und") -> datetime.datetime | None:
     """Read a time of publication; None if it is no whole date.
 
@@ -127,7 +129,6 @@ def _rfc_2822(written: str) -> datetime.datetime | None:
     return None
 
 
-@functools.lru_cache(maxsize=65_536)
 def _any_form(written: str, language: str) -> datetime.datetime | None:
     for form in OTHER_FORMATS:
         try:

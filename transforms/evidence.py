@@ -1,110 +1,112 @@
 """The evidence of a pair: all scores, the rule that decided, and the passages it shares.
 
 Near misses are kept beside what was accepted, so that a reader can disagree with a
-threshold without running anything again. Passages are worked out here, where the cleaned
-texts stand, and only for copies: two reports of one event in other words share none.
+threshold without running anything again. Passages are worked out where the texts of a
+pair are compared, and only for copies: two reports of one event in other words share none.
 """
 
-from operator import itemgetter
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from schemas.match import MATCH
-from transforms.passages import character_spans, shared_passages
-from transforms.tokens import Tokens, tokenize
+from schemas.batch import column, concatenate
+from schemas.match import MATCH, PASSAGE
+from transforms.passages import passages_of_pairs
+from transforms.tokens import Tokens
+
+_ORDER = ("article_id", "matched_article_id", "question")
+
+
+def passage_lists(
+    tokens: Tokens, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
+) -> pa.ListArray:
+    """Give the passages that pairs of texts share, a list of PASSAGE for each pair.
+
+    Args:
+      tokens: of the texts.
+      left: shape (m,). One text of each pair; -1 for a pair that is not looked at.
+      right: shape (m,). The other.
+    """
+    looked = left >= 0
+    spans, bounds = passages_of_pairs(tokens, left[looked], right[looked])
+    counts = np.zeros(left.size, np.int64)
+    counts[looked] = np.diff(bounds)
+    offsets = pa.array(np.append(0, np.cumsum(counts)), pa.int32())
+    places = [pa.array(np.ascontiguousarray(spans[:, at])) for at in range(4)]
+    return pa.ListArray.from_arrays(
+        offsets, pa.StructArray.from_arrays(places, fields=list(PASSAGE))
+    )
 
 
 def match_rows(
-    articles: pa.RecordBatch,
     copy_edges: pa.RecordBatch,
     story_edges: pa.RecordBatch,
-    place: dict[int, int],
-    story_of: npt.NDArray[np.int64],
+    together: npt.NDArray[np.bool_],
     run_id: str,
 ) -> pa.RecordBatch:
     """Make one row of every pair that was compared, accepted or a near miss.
 
     Args:
-      articles: rows of a shard of whole stories.
-      copy_edges: COPY_EVIDENCE rows whose first article is among them.
-      story_edges: STORY_EVIDENCE rows, likewise.
-      place: key of an article -> its row.
-      story_of: shape (n,). The number of each row's story.
+      copy_edges: COPY_EVIDENCE rows.
+      story_edges: STORY_EVIDENCE rows.
+      together: shape (m,). Whether both articles of each story edge are in one story.
       run_id: of this run.
 
     Returns:
       MATCH rows, by ids and question.
     """
-    edges = [("copy", edge) for edge in copy_edges.to_pylist()]
-    edges += [("story", edge) for edge in story_edges.to_pylist()]
-    copied = sorted(
-        {
-            place[edge[name]]
-            for question, edge in edges
-            if question == "copy" and edge["relation"]
-            for name in ("article_key", "matched_key")
-            if edge[name] in place
-        }
+    copies = _match_batch(
+        copy_edges,
+        run_id,
+        question="copy",
+        accepted=copy_edges.column("relation").is_valid(),
+        relation=copy_edges.column("relation"),
+        rule=copy_edges.column("rule"),
     )
-    tokens = tokenize(articles.column("text").take(pa.array(copied, pa.int64())))
-    token_rows = {row: i for i, row in enumerate(copied)}
-    rows = []
-    for question, edge in edges:
-        left, right = (place.get(edge[name]) for name in ("article_key", "matched_key"))
-        row = {
-            "article_id": edge["article_id"],
-            "matched_article_id": edge["matched_article_id"],
-            "question": question,
-            "jaccard": edge.get("jaccard"),
-            "containment": edge.get("containment"),
-            "cosine": edge.get("cosine"),
-            "story_score": edge.get("story_score"),
-            "gap_days": edge["gap_days"],
-            "passages": [],
-            "run_id": run_id,
-        }
-        if question == "copy":
-            row |= _copy_decision(edge)
-            if edge["relation"] and left is not None and right is not None:
-                row["passages"] = _passages(tokens, token_rows[left], token_rows[right])
-        else:
-            together = (
-                left is not None and right is not None and story_of[left] == story_of[right]
-            )
-            row |= _story_decision(edge, bool(together))
-        rows.append(row)
-    rows.sort(key=itemgetter("article_id", "matched_article_id", "question"))
-    return pa.RecordBatch.from_pylist(rows, schema=MATCH)
+    scores = column(story_edges, "story_score").tolist()
+    stories = _match_batch(
+        story_edges,
+        run_id,
+        question="story",
+        accepted=pa.array(together),
+        relation=pc.if_else(
+            pa.array(together), pa.scalar("same_story"), pa.scalar(None, pa.string())
+        ),
+        rule=_story_rules(scores, together.tolist()),
+    )
+    rows = concatenate([copies, stories], MATCH)
+    order = pc.sort_indices(rows, [(name, "ascending") for name in _ORDER])
+    return rows.take(order)
 
 
-def _copy_decision(edge: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "accepted": edge["relation"] is not None,
-        "relation": edge["relation"],
-        "rule": edge["rule"],
+def _story_rules(scores: Sequence[float], together: Sequence[bool]) -> pa.Array:
+    return pa.array(
+        [
+            f"{'average link' if joined else 'other story'}, story score {score:.2f}"
+            for score, joined in zip(scores, together, strict=True)
+        ],
+        pa.string(),
+    )
+
+
+def _match_batch(
+    edges: pa.RecordBatch, run_id: str, *, question: str, **decided: pa.Array
+) -> pa.RecordBatch:
+    """Give MATCH rows: what was decided, what the edges have, else null or nothing."""
+    count = edges.num_rows
+    given = {
+        "question": pa.repeat(question, count),
+        "run_id": pa.repeat(run_id, count),
+        "passages": pa.ListArray.from_arrays(
+            pa.array(np.zeros(count + 1), pa.int32()), pa.array([], PASSAGE)
+        ),
+        **{name: edges.column(name) for name in edges.schema.names},
+        **decided,
     }
-
-
-def _story_decision(edge: dict[str, Any], together: bool) -> dict[str, Any]:
-    score = f"story score {edge['story_score']:.2f}"
-    if together:
-        rule = f"average link, {score}"
-        return {"accepted": True, "relation": "same_story", "rule": rule}
-    return {"accepted": False, "relation": None, "rule": f"other story, {score}"}
-
-
-def _passages(tokens: Tokens, left: int, right: int) -> list[dict[str, int]]:
-    spans = [slice(tokens.offsets[i], tokens.offsets[i + 1]) for i in (left, right)]
-    shared = shared_passages(tokens.hashes[spans[0]], tokens.hashes[spans[1]])
-    characters = character_spans(
-        shared,
-        tokens.starts[spans[0]],
-        tokens.ends[spans[0]],
-        tokens.starts[spans[1]],
-        tokens.ends[spans[1]],
+    return pa.RecordBatch.from_arrays(
+        [given.get(field.name, pa.nulls(count, field.type)) for field in MATCH],
+        schema=MATCH,
     )
-    names = ("start", "end", "matched_start", "matched_end")
-    return [dict(zip(names, row, strict=True)) for row in characters.tolist()]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.marks import CAPITAL, MarkedTokens, code_point, width
-from transforms.tokens import mix64, tokenize
+from transforms.tokens import tokenize
 
 # What a token is for days and ages; a month, a weekday and a number have a value.
 OTHER, NUMBER, MONTH, WEEKDAY, OF, MONTH_SIGN, YEAR_SIGN, NO_DAY_BEFORE = range(8)
@@ -145,8 +145,9 @@ def _word_table() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int16]]:
 
 @numba.njit(cache=True, nogil=True)
 def _table_place(token_hash: np.uint64, keys: npt.NDArray[np.uint64]) -> np.int64:
+    # The hash of a token is spread over all bits as it is.
     mask = np.uint64(keys.size - 1)
-    place = mix64(token_hash) & mask
+    place = token_hash & mask
     while keys[place] != 0 and keys[place] != token_hash:
         place = (place + np.uint64(1)) & mask
     return np.int64(place)
@@ -199,44 +200,53 @@ def _classify(
     npt.NDArray[np.uint8],
     npt.NDArray[np.uint8],
 ]:
-    count = tokens.hashes.size
+    hashes, starts, ends, marks = tokens.hashes, tokens.starts, tokens.ends, tokens.marks
+    data = tokens.data
+    count = hashes.size
     kinds = np.zeros(count, np.uint8)
     values = np.zeros(count, np.int16)
     digits = np.zeros(count, np.uint8)
     suffixes = np.zeros(count, np.uint8)
     for token in range(count):
-        place = _table_place(tokens.hashes[token], keys)
+        place = _table_place(hashes[token], keys)
         if keys[place]:
             kind, value = entries[place]
-            if not value & CAPITAL_ONLY or tokens.marks[token] & CAPITAL:
+            if not value & CAPITAL_ONLY or marks[token] & CAPITAL:
                 kinds[token], values[token] = kind, value
             continue
-        byte, end = tokens.starts[token], tokens.ends[token]
+        byte, end = starts[token], ends[token]
+        if data[byte] < 0x80 and not 0x30 <= data[byte] <= 0x39:
+            continue
         number = 0
         written = 0
         while byte < end and written < 5:
-            digit = _digit(code_point(tokens.data, byte))
+            digit = _digit(code_point(data, byte))
             if digit < 0:
                 break
             number = 10 * number + digit
             written += 1
-            byte += width(tokens.data[byte])
+            byte += width(data[byte])
         if 0 < written < 5:
             kinds[token], values[token], digits[token] = NUMBER, number, written
-            suffixes[token] = _suffix(tokens.data, byte, end)
+            suffixes[token] = _suffix(data, byte, end)
     return kinds, values, digits, suffixes
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def gap(texts: FactTokens, token: int) -> int:
     """What stands between a token and the next, by the digits above; 9 if much."""
     tokens = texts.marked
-    byte, end = tokens.ends[token], tokens.starts[token + 1]
+    return _gap(tokens.data, tokens.ends[token], tokens.starts[token + 1])
+
+
+@numba.njit(cache=True, nogil=True)
+def _gap(data: npt.NDArray[np.uint8], byte: int, end: int) -> int:
+    """What stands between two bytes."""
     if byte > end:
         return ANY
     code = 0
     while byte < end:
-        char = code_point(tokens.data, byte)
+        char = code_point(data, byte)
         if char == 0x20 or char == 0xA0 or char == 0x09:
             digit = 0 if code % 10 == SPACE else SPACE
         elif char == 0x2C or char == 0x060C or char == 0x3001 or char == 0xFF0C:
@@ -259,5 +269,5 @@ def gap(texts: FactTokens, token: int) -> int:
             code = 10 * code + digit
             if code > 9999:
                 return ANY
-        byte += width(tokens.data[byte])
+        byte += width(data[byte])
     return code

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.fact_words import (
+    KOREAN_MONTH,
     MONTH,
     NUMBER,
     POSTED,
@@ -116,20 +117,32 @@ def _url_day(year: str, month: str, day: str) -> int | None:
     return None if found == NO_DAY else found
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _may_open_date(texts: FactTokens, token: int, last: int) -> bool:
+    """Whether a month, or a number with a mark or sign behind it, stands here."""
+    if texts.kinds[token] != NUMBER:
+        return bool(texts.kinds[token] == MONTH)
+    if token + 1 >= last:
+        return False
+    mark = texts.marked.data[texts.marked.ends[token]]
+    # "-", ".", "/", or a dash or sign beyond ASCII; Korean signs are part of the number.
+    return 0x2D <= mark <= 0x2F or mark >= 0x80 or texts.suffixes[token] == KOREAN_MONTH
+
+
 @numba.njit(cache=True, nogil=True)
 def _posted_days(texts: FactTokens) -> npt.NDArray[np.int32]:
-    tokens = texts.marked
-    days = np.full(tokens.offsets.size - 1, NO_DAY, np.int32)
+    kinds, starts, offsets = texts.kinds, texts.marked.starts, texts.marked.offsets
+    days = np.full(offsets.size - 1, NO_DAY, np.int32)
     for text in range(days.size):
-        first, last = tokens.offsets[text], tokens.offsets[text + 1]
+        first, last = offsets[text], offsets[text + 1]
         posted = first - 10
         for token in range(first, last):
-            if tokens.starts[token] - tokens.starts[first] > _POSTED_BYTES:
+            if starts[token] - starts[first] > _POSTED_BYTES:
                 break
-            kind = texts.kinds[token]
+            kind = kinds[token]
             if kind == POSTED:
                 posted = token
-            elif token - posted < 7 and kind in (MONTH, NUMBER):
+            elif token - posted < 7 and _may_open_date(texts, token, last):
                 # Without an article's day only dates with a year are read.
                 day, _ = date_at(texts, token, first, last, NO_DAY, 0)
                 if day != NO_DAY and (days[text] == NO_DAY or day < days[text]):
@@ -151,21 +164,21 @@ def _add_new(found: npt.NDArray[np.int32], count: int, day: int) -> int:
 def _event_days(
     texts: FactTokens, todays: npt.NDArray[np.int32], max_days: int, ahead: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    tokens = texts.marked
+    kinds, bounds = texts.kinds, texts.marked.offsets
     n = todays.size
     days = np.empty(n * (2 * max_days + 2), np.int32)
     offsets = np.zeros(n + 1, np.int64)
     dates = np.empty(max_days, np.int32)
     weekdays = np.empty(max_days, np.int32)
     for text in range(n):
-        first, last = tokens.offsets[text], tokens.offsets[text + 1]
+        first, last = bounds[text], bounds[text + 1]
         today = np.int64(todays[text])
         date_count = weekday_count = 0
         token = first
         while token < last and (date_count < max_days or weekday_count < max_days):
-            kind = texts.kinds[token]
+            kind = kinds[token]
             following = token + 1
-            if kind in (MONTH, NUMBER) and date_count < max_days:
+            if date_count < max_days and _may_open_date(texts, token, last):
                 day, following = date_at(texts, token, first, last, today, ahead)
                 if day >= _OLDEST_DAY:
                     date_count = _add_new(dates, date_count, day)

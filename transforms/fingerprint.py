@@ -42,6 +42,7 @@ def fingerprint_articles(
     min_words: int = MIN_WORDS,
     max_words: int = MAX_WORDS,
     lead_sentences: int = LEAD_SENTENCES,
+    stories: bool = True,
 ) -> pa.RecordBatch:
     """Make the fingerprint of each article.
 
@@ -54,14 +55,61 @@ def fingerprint_articles(
       min_words: words under which a text is nobody's copy.
       max_words: words of an article whose terms are counted, title included.
       lead_sentences: sentences that make the lead, beside the title.
+      stories: whether to read what only stories are formed by; without, `day` is null and
+        the lists of terms, names, numbers, days and ages are empty.
 
     Returns:
       n rows of FINGERPRINT, in the same order.
     """
-    titles, texts = cleaned.column("title"), cleaned.column("text")
+    own_tokens = tokenize(cleaned.column("text"))
     alien = column(cleaned, "alien").astype(bool)
-    text_tokens = own_tokens = tokenize(texts)
-    if alien.any():
+    enough = column(cleaned, "word_count") >= min_words
+    keep = ~column(cleaned, "thin").astype(bool) | (alien & enough)
+    keep &= np.diff(own_tokens.offsets) > 0
+    columns: dict[str, pa.Array | npt.NDArray[np.generic]] = {
+        name: cleaned.column(name)
+        for name in (
+            "article_key",
+            "article_id",
+            "source",
+            "credited_source",
+            "language",
+            "word_count",
+            "removed_word_count",
+            "thin",
+        )
+    }
+    columns |= {
+        "published": _seconds(cleaned.column("published_at")),
+        "has_title": np.diff(tokenize(cleaned.column("title")).offsets) > 0,
+        "text_key": text_keys(own_tokens),
+        "signature": _signatures(own_tokens, keep, shingle_size, seed),
+        "passage_keys": list_array(
+            *_rows(*passage_keys(own_tokens, k=passage_words, window=window), keep)
+        ),
+    }
+    if stories:
+        columns |= _story_columns(
+            cleaned, own_tokens, max_words=max_words, lead_sentences=lead_sentences
+        )
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(columns[field.name], field.type)
+            if field.name in columns
+            else _empty(field, cleaned.num_rows)
+            for field in FINGERPRINT
+        ],
+        schema=FINGERPRINT,
+    )
+
+
+def _story_columns(
+    cleaned: pa.RecordBatch, own_tokens: Tokens, *, max_words: int, lead_sentences: int
+) -> dict[str, pa.Array | npt.NDArray[np.generic]]:
+    """Read what tells of the event: terms, names, numbers, days, ages."""
+    titles, texts = cleaned.column("title"), cleaned.column("text")
+    text_tokens = own_tokens
+    if column(cleaned, "alien").any():
         # A text that is not the article's says nothing of what happened, or when, or to
         # whom. It may still be a copy, of another one under the same title.
         texts = pc.if_else(cleaned.column("alien"), pa.scalar(""), texts)
@@ -79,31 +127,8 @@ def fingerprint_articles(
     title_facts, text_facts = read_facts(marked_titles), read_facts(marked_texts)
     days = article_days(cleaned.column("published_at"), cleaned.column("url"), text_facts)
     ages, lead_ages = ages_of(title_facts, text_facts)
-    enough = column(cleaned, "word_count") >= min_words
-    keep = ~column(cleaned, "thin").astype(bool) | (alien & enough)
-    keep &= np.diff(own_tokens.offsets) > 0
-    keys, key_offsets = passage_keys(own_tokens, k=passage_words, window=window)
-
-    columns: dict[str, pa.Array | npt.NDArray[np.generic]] = {
-        name: cleaned.column(name)
-        for name in (
-            "article_key",
-            "article_id",
-            "source",
-            "credited_source",
-            "language",
-            "word_count",
-            "removed_word_count",
-            "thin",
-        )
-    }
-    columns |= {
-        "published": _seconds(cleaned.column("published_at")),
+    return {
         "day": days,
-        "has_title": np.diff(title_tokens.offsets) > 0,
-        "text_key": text_keys(own_tokens),
-        "signature": _signatures(own_tokens, keep, shingle_size, seed),
-        "passage_keys": list_array(*_rows(keys, key_offsets, keep)),
         "terms": list_array(terms.terms.terms, terms.terms.offsets),
         "term_counts": list_array(terms.terms.counts, terms.terms.offsets),
         "lead_terms": list_array(terms.lead_terms.terms, terms.lead_terms.offsets),
@@ -117,10 +142,14 @@ def fingerprint_articles(
         "ages": list_array(*ages),
         "lead_ages": list_array(*lead_ages),
     }
-    return pa.RecordBatch.from_arrays(
-        [pa.array(columns[field.name], field.type) for field in FINGERPRINT],
-        schema=FINGERPRINT,
-    )
+
+
+def _empty(field: pa.Field, count: int) -> pa.Array:
+    """Fill a column that says nothing: nulls, or lists without a value."""
+    if not pa.types.is_list(field.type):
+        return pa.nulls(count, field.type)
+    offsets = pa.array(np.zeros(count + 1, np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array([], field.type.value_type))
 
 
 def _seconds(times: pa.Array) -> pa.Array:
@@ -144,12 +173,16 @@ def _signatures(
     tokens: Tokens, keep: npt.NDArray[np.bool_], shingle_size: int, seed: int
 ) -> pa.FixedSizeListArray:
     """Sign the articles that are kept; the others' signatures are zero."""
-    shingles, offsets = _rows(*shingle_hashes(tokens, shingle_size), keep)
+    shingles, offsets = shingle_hashes(tokens, shingle_size)
     signatures = np.zeros((keep.size, NUM_PERM), np.uint32)
-    owners = np.concatenate(([0], offsets[1:][keep]))
-    signatures[keep] = minhash_signatures(
+    # A text without a word has no shingle and no signature. Those of few words are signed
+    # and emptied again: there are few, and to leave theirs out is to copy all others.
+    worded = np.diff(offsets) > 0
+    owners = np.concatenate(([0], offsets[1:][worded]))
+    signatures[worded] = minhash_signatures(
         shingles.astype(np.uint32), owners, num_perm=NUM_PERM, seed=seed
     )
+    signatures[~keep] = 0
     return pa.FixedSizeListArray.from_arrays(pa.array(signatures.reshape(-1)), NUM_PERM)
 
 
@@ -167,6 +200,7 @@ class FingerprintArticles(beam.PTransform):
     min_words: int = MIN_WORDS
     max_words: int = MAX_WORDS
     lead_sentences: int = LEAD_SENTENCES
+    stories: bool = True
 
     def expand(
         self, batches: beam.PCollection[pa.RecordBatch]

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 import pyarrow as pa
@@ -28,6 +28,7 @@ MAX_ARRAY_BYTES = 256 << 20
 # A line that ends so is the beginning of a value of several lines.
 OPEN_ENDS = (b"[", b"{", b",", b":")
 NAMES_CHARACTERS = 60
+_TEXT_OR_NONE = frozenset({str, type(None)})
 
 
 class Row(NamedTuple):
@@ -239,8 +240,12 @@ def _column_values(column: pa.Array, is_time: bool) -> list[object]:
     if is_time and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         return column.cast(pa.string()).to_pylist()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        # Nothing checks on writing that a string column holds UTF-8.
-        return column.cast(pa.large_binary()).to_pylist()
+        # Nothing checks on writing that a string column holds UTF-8; this cast does.
+        data = column.cast(pa.large_binary())
+        try:
+            return data.cast(pa.large_string()).to_pylist()
+        except pa.ArrowInvalid:
+            return data.to_pylist()
     if any(is_kind(kind) for is_kind in PLAIN_KINDS):
         return column.to_pylist()
     # As data warehouses write their ids.
@@ -270,12 +275,20 @@ def raw_values(
     An id may be a whole number and a time any number: they become their decimals. A
     source may be an object with a `name`.
     """
+    value_of = row.values.get
+    found = {name: value_of(fields.get(name, name)) for name in FIELDS}
+    if _TEXT_OR_NONE.issuperset(map(type, found.values())):
+        plain = cast(dict[str, str | None], found)
+        has_content = plain["text"] or plain["title"] or plain["html"]
+        # Where all together are not too long, none is.
+        if has_content and characters(plain) <= max_row_bytes:
+            return plain, row.repaired
     texts: dict[str, str | None] = {}
     repaired = row.repaired
     # The id comes first, so that the reject of a later field knows it.
     for name in FIELDS:
         try:
-            text, mended = _text(name, row.values.get(fields.get(name, name)))
+            text, mended = _text(name, found[name])
         except TypeError as error:
             return Reject(row.position, "wrong_type", str(error), texts.get("id"))
         except UnicodeError as error:
@@ -293,6 +306,11 @@ def raw_values(
             detail = f"neither text nor title; --field maps other names, got {others}"
             return Reject(row.position, "no_text", detail, texts["id"])
     return texts, repaired
+
+
+def characters(texts: Mapping[str, str | None]) -> int:
+    """Count the characters of the texts of a row."""
+    return sum(map(len, filter(None, texts.values())))
 
 
 def _text(name: str, value: object) -> tuple[str | None, bool]:

@@ -21,18 +21,17 @@ import functools
 import re
 from collections.abc import Sequence
 
-from transforms.phrases import LONGEST, MARKS, first_words, phrases, words_of
+from transforms.phrases import LONGEST, MARKS, phrases, words_of
 
 _WAY_MARKS = frozenset(">\u203a»→|·•")
-_BULLETS = " \t•·∙●■▪◦*|>»\u203a<«\u2039←→▶►▼▲✓✔×+-–—_~=#…\u200b\u200e\u200f\ufeff"
-_QUOTES = "\"'“”„‘’«»「『"
-_LONGEST_CAPTION = 600
+BULLETS = " \t•·∙●■▪◦*|>»\u203a<«\u2039←→▶►▼▲✓✔×+-–—_~=#…\u200b\u200e\u200f\ufeff"
+QUOTES = "\"'“”„‘’«»「『"
+LONGEST_CAPTION = 600
 # Characters at either end of a long line in which phrases are looked for.
 _HEAD = 120
 _TAIL = 60
-# In so many is the last word: no word of a rule is longer.
-_LAST = 24
-_LONGEST_LINE = max(_LONGEST_CAPTION, *LONGEST.values())
+# A longer line is no furniture, unless it is a script.
+LONGEST_LINE = max(LONGEST_CAPTION, *LONGEST.values()) + 40
 
 
 # What a line can say of itself.
@@ -47,14 +46,6 @@ def _dates() -> frozenset[str]:
     """Give the words that a date is made of."""
     words = phrases().words
     return words["date"] | words["month"] | words["weekday"]
-
-
-@functools.cache
-def _openers() -> frozenset[str]:
-    """Give the words that a line made of words of one kind can begin with."""
-    words = phrases().words
-    kinds = (words[kind] for kind in ("share", "menu", "weather", "by"))
-    return _dates().union(*kinds)
 
 
 # "ISTANBUL, May 16 (Reuters) - ": the line opens an article and is no caption.
@@ -134,80 +125,63 @@ def line_reason(line: str) -> str | None:
     'date'
     >>> line_reason("Published accounts differ on what was said.")
     """
-    if len(line) <= _LONGEST_LINE + 40:
-        return _short_line_reason(line)
-    return "ui" if ("(" in line or "_" in line) and _SCRIPT.search(line) else None
-
-
-# A quarter of the lines of scraped pages have been seen before, nearly all of them short.
-@functools.lru_cache(maxsize=1 << 16)
-def _short_line_reason(line: str) -> str | None:
-    text = line.strip(_BULLETS)
+    if len(line) > LONGEST_LINE:
+        return "ui" if ("(" in line or "_" in line) and _SCRIPT.search(line) else None
+    text = line.strip(BULLETS)
     length = len(text)
     if not length or (length <= 200 and _MARK.fullmatch(text)):
         return "mark"
     if ("(" in line or "_" in line) and _SCRIPT.search(line):
         return "ui"
     if length <= LONGEST["begins"]:
-        first = first_words(text)
-        quoted = text[0] in _QUOTES or (") " in text and _OPENING.search(text))
-        if not quoted and (reason := _wording(text, first)):
+        words = words_of(text)
+        quoted = text[0] in QUOTES or (") " in text and _OPENING.search(text))
+        if not quoted and (reason := _wording(text, words)):
             return reason
     if length <= LONGEST["whole"]:
-        if reason := _shape(text, first):
+        if reason := _shape(text, words):
             return reason
         if ("记" in text or "記" in text) and _REPORTER.fullmatch(text):
             return "byline"
         if not _WAY_MARKS.isdisjoint(line) and (_is_way(text) or _is_bar(text)):
             return "menu"
-        if text[-1] in "0123456789mMT" and _is_dated_name(text, words_of(text)):
+        if text[-1] in "0123456789mMT" and _is_dated_name(text, words):
             return "byline"
     if (length <= LONGEST["whole"] or "@" in text) and (reason := _embedded(line, text)):
         return reason
-    if length <= _LONGEST_CAPTION and is_caption(text):
+    if length <= LONGEST_CAPTION and is_caption(text):
         # "KATY, Texas (AP) -": a dateline that lost its paragraph.
         opens = line.endswith(("-", "–", "—")) or has_dateline(text)
         return None if opens else "caption"
     return None
 
 
-def _wording(text: str, first: list[str]) -> str | None:
-    """Give the reason of the first phrase rule that takes a line of these first words.
+def _wording(text: str, words: list[str]) -> str | None:
+    """Give the reason of the first phrase rule that takes a line of these words.
 
-    Most lines have no word of any rule where it should be, and a look at few characters
-    shows it. Of a long line only the ends are looked at, and the rest where it may hold
-    a phrase.
+    Of a long line only the ends are looked at for phrases that begin or end it.
     """
     length = len(text)
     rules = phrases()
     stopped = text.endswith((".", "。")) and not text.endswith("..")
-    if first and rules.may_open(first):
-        head = words_of(text if length <= LONGEST["whole"] else text[:_HEAD])
-        if length <= LONGEST["whole"] and (reason := rules.whole(head, stopped=stopped)):
-            return reason
-        if reason := rules.begins(head):
-            return reason
-    if length <= LONGEST["contains"] and rules.may_contain(text):
-        reason = rules.contains(words_of(text))
+    head = words if length <= LONGEST["whole"] else words_of(text[:_HEAD])
+    if length <= LONGEST["whole"] and (reason := rules.whole(head, stopped=stopped)):
+        return reason
+    if reason := rules.begins(head):
+        return reason
+    if length <= LONGEST["contains"]:
+        reason = rules.contains(words)
         if reason and (reason != "caption" or not has_dateline(text)):
             return reason
     if length <= LONGEST["ends"] and not stopped:
-        last = words_of(text[-_LAST:])
-        if last and rules.may_end(last):
-            reason = rules.ends(words_of(text[-_TAIL:]))
-            return None if reason and has_dateline(text) else reason
+        reason = rules.ends(words_of(text[-_TAIL:]))
+        return None if reason and has_dateline(text) else reason
     return None
 
 
-def _shape(text: str, first: list[str]) -> str | None:
+def _shape(text: str, words: list[str]) -> str | None:
     """Give the reason of a short line made of words of one kind: a date, a bar, a menu."""
     length, kinds = len(text), phrases().words
-    if not first or (first[0] not in _openers() and first[0].isalpha()):
-        return None
-    # All words must be of a kind, or follow "by": the second is asked before the rest.
-    if first[0] not in kinds["by"] and first[-1] not in _openers() and first[-1].isalpha():
-        return None
-    words = words_of(text)
     numbers = sum(word.isdecimal() for word in words)
     plain = [word for word in words if word not in MARKS and not word.isdecimal()]
     if length <= 80 and numbers and all(word in _dates() for word in plain):

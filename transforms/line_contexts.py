@@ -28,13 +28,69 @@ _MOST_TITLED = 20
 
 
 @numba.njit(cache=True, nogil=True)
-def line_contexts(
+def article_sketches(
     offsets: npt.NDArray[np.int64],
     keys: npt.NDArray[np.uint64],
     words: npt.NDArray[np.uint64],
     word_offsets: npt.NDArray[np.int64],
     ruled: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
+    """Give the sketch of every article, and which line each of its hashes is from.
+
+    Args:
+      offsets: shape (n + 1,). Text i owns lines offsets[i] to offsets[i + 1], at least one.
+      keys: shape (m,). Key of each line, 0 for one without a word.
+      words: shape (w,). Hashes of the words of all lines.
+      word_offsets: shape (m + 1,).
+      ruled: shape (m,). Lines that are no part of the article.
+
+    Returns:
+      sketches: shape (n, SKETCH_SIZE). Ascending, distinct, filled up with 2^32 - 1.
+      owners: shape (n, SKETCH_SIZE). The line within the text, of two the one with the
+        smaller key; -1 where there is no hash.
+    """
+    sketches = np.full((offsets.size - 1, SKETCH_SIZE), _NONE, np.uint32)
+    owners = np.full((offsets.size - 1, SKETCH_SIZE), -1, np.int32)
+    for text in range(offsets.size - 1):
+        sketch, owner = sketches[text], owners[text]
+        size = 0
+        for line in range(offsets[text], offsets[text + 1]):
+            if ruled[line]:
+                continue
+            own = words[word_offsets[line] : word_offsets[line + 1]]
+            for word in range(own.size - SHINGLE_WORDS + 1):
+                value = np.uint64(0)
+                for step in range(SHINGLE_WORDS):
+                    value = mix64(value * _MULTIPLIER + own[word + step])
+                found = min(np.uint32(value >> np.uint64(32)), _NONE - np.uint32(1))
+                if size == SKETCH_SIZE and found > sketch[size - 1]:
+                    continue
+                place = size
+                while place and sketch[place - 1] >= found:
+                    place -= 1
+                if place < size and sketch[place] == found:
+                    if keys[line] < keys[offsets[text] + owner[place]]:
+                        owner[place] = line - offsets[text]
+                    continue
+                size = min(size + 1, SKETCH_SIZE)
+                for later in range(size - 1, place, -1):
+                    sketch[later] = sketch[later - 1]
+                    owner[later] = owner[later - 1]
+                sketch[place] = found
+                owner[place] = line - offsets[text]
+    return sketches, owners
+
+
+@numba.njit(cache=True, nogil=True)
+def line_contexts(
+    offsets: npt.NDArray[np.int64],
+    keys: npt.NDArray[np.uint64],
+    ruled: npt.NDArray[np.bool_],
     titles: npt.NDArray[np.uint64],
+    sketches: npt.NDArray[np.uint32],
+    owners: npt.NDArray[np.int32],
+    wanted: npt.NDArray[np.bool_],
+    wanted_titles: npt.NDArray[np.bool_],
 ) -> tuple[
     npt.NDArray[np.int64],
     npt.NDArray[np.bool_],
@@ -46,10 +102,12 @@ def line_contexts(
     Args:
       offsets: shape (n + 1,). Text i owns lines offsets[i] to offsets[i + 1], at least one.
       keys: shape (m,). Key of each line, 0 for one without a word.
-      words: shape (w,). Hashes of the words of all lines.
-      word_offsets: shape (m + 1,).
       ruled: shape (m,). Lines that are no part of the article.
       titles: shape (n,). Key of each article's title, 0 for none.
+      sketches: shape (n, SKETCH_SIZE), of `article_sketches`.
+      owners: shape (n, SKETCH_SIZE), of `article_sketches`.
+      wanted: shape (m,). Lines that are asked for.
+      wanted_titles: shape (n,). Titles that are asked for.
 
     Returns:
       chosen: shape (k,). The line, its first occurrence; for a title the text's first.
@@ -57,71 +115,43 @@ def line_contexts(
       edge: shape (k,). The line stands at the beginning or end of the article.
       contexts: shape (k, SKETCH_SIZE). Ascending, filled up with 2^32 - 1.
     """
-    rows = len(keys) + len(titles)
-    chosen = np.empty(rows, dtype=np.int64)
-    of_title = np.zeros(rows, dtype=np.bool_)
-    edge = np.zeros(rows, dtype=np.bool_)
-    contexts = np.full((rows, SKETCH_SIZE), _NONE, dtype=np.uint32)
+    rows = np.count_nonzero(wanted) + np.count_nonzero(wanted_titles)
+    chosen = np.empty(rows, np.int64)
+    of_title = np.zeros(rows, np.bool_)
+    edge = np.zeros(rows, np.bool_)
+    contexts = np.full((rows, SKETCH_SIZE), _NONE, np.uint32)
     count = 0
-    for text in range(len(offsets) - 1):
+    for text in range(offsets.size - 1):
         start, end = offsets[text], offsets[text + 1]
-        shingles = 0
         standing = 0
         for line in range(start, end):
-            if not ruled[line]:
-                size = word_offsets[line + 1] - word_offsets[line]
-                shingles += max(0, size - SHINGLE_WORDS + 1)
-                standing += keys[line] != 0
-        hashes = np.empty(shingles, dtype=np.uint32)
-        owners = np.empty(shingles, dtype=np.uint64)
-        at = 0
-        for line in range(start, end):
-            if ruled[line]:
-                continue
-            for word in range(
-                word_offsets[line], word_offsets[line + 1] - SHINGLE_WORDS + 1
-            ):
-                value = np.uint64(0)
-                for step in range(SHINGLE_WORDS):
-                    value = mix64(value * _MULTIPLIER + words[word + step])
-                hashes[at] = min(np.uint32(value >> np.uint64(32)), _NONE - np.uint32(1))
-                owners[at] = keys[line]
-                at += 1
-        order = np.argsort(hashes, kind="mergesort")
-        # The smallest distinct hashes; of one in two lines the smaller key is the owner.
-        sketch = np.empty(SKETCH_SIZE, dtype=np.uint32)
-        owner = np.empty(SKETCH_SIZE, dtype=np.uint64)
-        size = 0
-        for place in order:
-            if size and sketch[size - 1] == hashes[place]:
-                owner[size - 1] = min(owner[size - 1], owners[place])
-                continue
-            if size == SKETCH_SIZE:
-                break
-            sketch[size] = hashes[place]
-            owner[size] = owners[place]
-            size += 1
-        seen = np.sort(keys[start:end])
-        done = np.zeros(end - start, dtype=np.bool_)
+            standing += keys[line] != 0 and not ruled[line]
         passed = 0
+        first = count
         for line in range(start, end + 1):
-            of_title[count] = line == end
             key = titles[text] if line == end else keys[line]
-            if key == 0 or (line < end and ruled[line]):
-                continue
             if line < end:
-                passed += 1
-                place = np.searchsorted(seen, key)
-                if done[place]:
+                if ruled[line] or key == 0:
                     continue
-                done[place] = True
+                passed += 1
+                if not wanted[line]:
+                    continue
+                again = False
+                for row in range(first, count):
+                    again = again or keys[chosen[row]] == key
+                if again:
+                    continue
+            elif key == 0 or not wanted_titles[text]:
+                continue
+            of_title[count] = line == end
+            if line < end:
                 edge[count] = min(passed - 1, standing - passed) <= _EDGE_LINES
-            filled = 0
-            for entry in range(size):
-                if owner[entry] != key:
-                    contexts[count, filled] = sketch[entry]
-                    filled += 1
             chosen[count] = line if line < end else start
+            filled = 0
+            for entry in range(SKETCH_SIZE):
+                if owners[text, entry] >= 0 and keys[start + owners[text, entry]] != key:
+                    contexts[count, filled] = sketches[text, entry]
+                    filled += 1
             count += 1
     return (
         chosen[:count].copy(),

@@ -40,13 +40,13 @@ SCHEMA = "newsdedup.page_model"
 VERSION = 1
 
 # A line of a menu has fewer characters than that, and a row at least so many lines.
-_MENU_LINE = 60
+MENU_LINE = 60
 _ROW = 5
 # So many short lines alone are a menu, however likely each.
 _LONG_MENU = 10
 # A page has so many lines of furniture, and such ones in its rows; so many of all its
 # lines are buttons, as in a long table they are not.
-_LEAST_FURNITURE = 5
+LEAST_FURNITURE = 5
 _BUTTON_SHARE = 0.02
 _BUTTONS = frozenset(("ui", "share", "menu", "related", "prompt", "rights"))
 # What is less than this from the mean, in standard deviations, is not told apart.
@@ -112,7 +112,7 @@ def is_page(
       reasons: why each line goes as it is; None for one that stays.
       menu_lines: lines in rows of at least five short ones that a page has.
     """
-    if len(lines) < menu_lines or len(reasons) - reasons.count(None) < _LEAST_FURNITURE:
+    if len(lines) < menu_lines or len(reasons) - reasons.count(None) < LEAST_FURNITURE:
         return False
     if sum(reason in _BUTTONS for reason in reasons) < _BUTTON_SHARE * len(lines):
         return False
@@ -120,7 +120,7 @@ def is_page(
     for place in range(len(lines) + 1):
         if place < len(lines):
             line = lines[place]
-            if len(line) < _MENU_LINE and not ends_sentence(line):
+            if len(line) < MENU_LINE and not ends_sentence(line):
                 continue
         if place - start >= _ROW:
             found += place - start
@@ -182,7 +182,7 @@ def _without_menus(
 
     Each line of a long menu says little, and all together they persuade.
     """
-    told = np.array([len(x) >= _MENU_LINE or ends_sentence(x) for x in lines])
+    told = np.array([len(x) >= MENU_LINE or ends_sentence(x) for x in lines])
     edges = np.flatnonzero(np.diff(keep, prepend=False, append=False))
     left = np.zeros_like(keep)
     for start, end in zip(edges[::2], edges[1::2], strict=True):

@@ -53,8 +53,13 @@ class MarkedTokens(NamedTuple):
 
     def word(self, token: int) -> str:
         """Give a token as it is written."""
-        start, end = int(self.starts[token]), int(self.ends[token])
-        return self.data[start:end].tobytes().decode()
+        return self.words(np.array([token]))[0]
+
+    def words(self, tokens: npt.NDArray[np.integer]) -> list[str]:
+        """Give some tokens as they are written."""
+        data = self.data.data
+        places = zip(self.starts[tokens].tolist(), self.ends[tokens].tolist(), strict=True)
+        return [str(data[start:end], "utf-8") for start, end in places]
 
 
 def mark_tokens(texts: pa.Array, tokens: Tokens) -> MarkedTokens:
@@ -141,6 +146,14 @@ def code_point(data: npt.NDArray[np.uint8], place: int) -> np.int64:
 
 
 @numba.njit(cache=True, nogil=True)
+def _next_wide(data: npt.NDArray[np.uint8], place: int, end: int) -> int:
+    """Where the next character of several bytes stands; `end` if there is none."""
+    while place < end and data[place] < 0x80:
+        place += 1
+    return place
+
+
+@numba.njit(cache=True, nogil=True)
 def _mark_tokens(
     data: npt.NDArray[np.uint8],
     limits: npt.NDArray[np.int64],
@@ -155,12 +168,19 @@ def _mark_tokens(
     ends = np.empty(hashes.size, np.int64)
     marks = np.empty(hashes.size, np.uint8)
     for text in range(offsets.size - 1):
-        byte, char = limits[text], 0
+        byte, char = limits[text], np.int64(0)
+        # Up to the next character of several bytes, bytes are characters.
+        wide = _next_wide(data, byte, limits[text + 1])
         for token in range(offsets[text], offsets[text + 1]):
             if char_starts[token] < char:
                 # Pairs of characters overlap by one.
-                byte, char = starts[token - 1], char_starts[token - 1]
+                byte, char = starts[token - 1], np.int64(char_starts[token - 1])
+                wide = byte
             stop = soft_end = hard_end = phrase = False
+            if char_starts[token] == char + 1 and data[byte] == 0x20:
+                # One space, as between most words.
+                byte += 1
+                char += 1
             while char < char_starts[token]:
                 code = code_point(data, byte)
                 if code == 0x0A or code == 0x3002 or code == 0xFF01 or code == 0xFF1F:
@@ -187,9 +207,14 @@ def _mark_tokens(
             first = code_point(data, byte)
             starts[token] = byte
             mark = cases[first] if first < cases.size else np.uint8(UNCASED)
-            while char < char_ends[token]:
-                byte += width(data[byte])
-                char += 1
+            length = np.int64(char_ends[token] - char)
+            if byte + length <= wide:
+                byte += length
+            else:
+                for _ in range(length):
+                    byte += width(data[byte])
+                wide = _next_wide(data, byte, limits[text + 1])
+            char = np.int64(char_ends[token])
             ends[token] = byte
             if token == offsets[text]:
                 hard_end = True

@@ -12,6 +12,7 @@ like truly random permutations is measured by datasketch, not proven.
 A. Broder, "On the resemblance and containment of documents", 1997.
 """
 
+import functools
 from collections.abc import Mapping
 
 import datasketch
@@ -61,10 +62,18 @@ def minhash_signatures(
             f"every article must have a shingle, got none for {empty.size} of "
             f"{offsets.size - 1}, the first at row {empty[0]}"
         )
+    return _smallest(shingles, offsets, *_permutations(num_perm, seed))
+
+
+@functools.cache
+def _permutations(
+    num_perm: int, seed: int
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """Give the multipliers and the increments of the permutations."""
     multipliers, increments = datasketch.MinHash(
         num_perm=num_perm, seed=seed, scheme=SCHEME
     ).permutations
-    return _smallest(shingles, offsets, multipliers, increments)
+    return multipliers, increments
 
 
 def jaccard_estimates(

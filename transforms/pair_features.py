@@ -22,8 +22,8 @@ import pyarrow as pa
 from schemas.batch import column, list_column
 from transforms.pair_kernels import (
     fact_features,
-    lead_features,
     name_features,
+    row_sums,
     term_features,
 )
 from transforms.rarity import WeighedArticles
@@ -85,6 +85,9 @@ class Facts:
     dated: npt.NDArray[np.bool_]
     word_counts: npt.NDArray[np.int32]
     signatures: npt.NDArray[np.uint32]
+    # Whether the signature is one: of a thin article it is all zero, and such agree by
+    # accident.
+    signed: npt.NDArray[np.bool_]
     event_days: npt.NDArray[np.int32]
     event_offsets: npt.NDArray[np.int64]
     ages: npt.NDArray[np.uint8]
@@ -113,16 +116,17 @@ def article_facts(fingerprints: pa.RecordBatch) -> Facts:
         | (np.concatenate([days, own_day, own_day - 1]) + 2**31)
     )
     event_offsets = np.searchsorted(codes >> 32, np.arange(len(dated) + 1))
+    # A text that is not that of its title says nothing of the event.
+    thin = column(fingerprints, "thin")
+    signatures = column(fingerprints, "signature")
     ages, age_offsets = list_column(fingerprints, "ages")
     lead_ages, lead_age_offsets = list_column(fingerprints, "lead_ages")
     return Facts(
         published,
         dated,
         column(fingerprints, "word_count"),
-        # A text that is not that of its title says nothing of the event.
-        np.where(
-            column(fingerprints, "thin")[:, None], 0, column(fingerprints, "signature")
-        ),
+        signatures,
+        ~thin & signatures.any(axis=1),
         ((codes & 0xFFFFFFFF) - 2**31).astype(np.int32),
         event_offsets.astype(np.int64),
         ages,
@@ -179,14 +183,19 @@ def pair_features(
     terms, names = articles.terms, articles.names
     rare_terms = np.maximum(articles.term_idf - np.float32(RARE_IDF), 0)
     rare_names = np.maximum(articles.name_idf - np.float32(RARE_IDF), 0)
+    leads, lead_names = articles.lead_terms, articles.lead_names
     term_features(
         pairs,
         terms.terms,
         terms.offsets,
         terms.weights,
         articles.background_terms.weights,
+        articles.term_idf,
         rare_terms,
-        _row_sums(rare_terms[terms.terms], terms.offsets),
+        row_sums(terms.terms, terms.offsets, rare_terms),
+        leads.terms,
+        leads.offsets,
+        row_sums(leads.terms, leads.offsets, articles.term_idf),
         articles.densities,
         features,
     )
@@ -194,25 +203,13 @@ def pair_features(
         pairs,
         names.terms,
         names.offsets,
-        rare_names,
-        _row_sums(rare_names[names.terms], names.offsets),
-        articles.lead_names.terms,
-        articles.lead_names.offsets,
-        articles.lead_names.weights,
-        features,
-    )
-    lead_features(
-        pairs,
-        terms.terms,
-        terms.offsets,
-        articles.term_idf,
-        articles.lead_terms.terms,
-        articles.lead_terms.offsets,
-        names.terms,
-        names.offsets,
         articles.name_idf,
-        articles.lead_names.terms,
-        articles.lead_names.offsets,
+        rare_names,
+        row_sums(names.terms, names.offsets, rare_names),
+        lead_names.terms,
+        lead_names.offsets,
+        lead_names.weights,
+        row_sums(lead_names.terms, lead_names.offsets, articles.name_idf),
         features,
     )
     fact_features(
@@ -221,6 +218,7 @@ def pair_features(
         facts.dated,
         facts.word_counts,
         facts.signatures,
+        facts.signed,
         facts.event_days,
         facts.event_offsets,
         facts.ages,
@@ -235,11 +233,3 @@ def pair_features(
         cosines, embedded = pair_cosines(pairs, facts.vectors)
         features[embedded, -1] = cosines[embedded]
     return features
-
-
-def _row_sums(
-    values: npt.NDArray[np.float32], offsets: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    sums = np.zeros(len(values) + 1, np.float64)
-    np.cumsum(values, out=sums[1:], dtype=np.float64)
-    return sums[offsets[1:]] - sums[offsets[:-1]]

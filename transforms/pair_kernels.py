@@ -16,38 +16,136 @@ CONTAINMENT_WORDS = 12
 
 
 @numba.njit(cache=True, nogil=True)
+def row_sums(
+    terms: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64],
+    values: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float64]:
+    """Add up the values of each article's terms."""
+    sums = np.zeros(len(offsets) - 1, np.float64)
+    for article in range(len(sums)):
+        for term in terms[offsets[article] : offsets[article + 1]]:
+            sums[article] += values[term]
+    return sums
+
+
+@numba.njit(cache=True, nogil=True)
+def _most(offsets: npt.NDArray[np.int64]) -> int:
+    """Terms of the article that has most."""
+    most = 0
+    for article in range(len(offsets) - 1):
+        most = max(most, offsets[article + 1] - offsets[article])
+    return most
+
+
+@numba.njit(cache=True, nogil=True)
+def _open(
+    slots: npt.NDArray[np.int32],
+    terms: npt.NDArray[np.int32],
+    lead: npt.NDArray[np.int32],
+    idf: npt.NDArray[np.float32],
+    rare: npt.NDArray[np.float32],
+    own: npt.NDArray[np.float32],
+) -> None:
+    """Lay out an article: the slot of each of its terms, and what is needed of it there.
+
+    Slots are numbered from 1; slot 0 stands for all terms that it does not have.
+
+    Args:
+      slots: shape (v,). Written.
+      terms: of the article.
+      lead: of its lead.
+      idf: shape (v,).
+      rare: shape (v,).
+      own: shape (slots, 3). Written: idf, rare, and idf if the term is in the lead.
+    """
+    for place in range(len(terms)):
+        term = terms[place]
+        slots[term] = place + 1
+        own[place + 1, 0] = idf[term]
+        own[place + 1, 1] = rare[term]
+        own[place + 1, 2] = 0
+    for term in lead:
+        own[slots[term], 2] = idf[term]
+
+
+@numba.njit(cache=True, nogil=True)
+def _match(
+    slots: npt.NDArray[np.int32],
+    terms: npt.NDArray[np.int32],
+    here: npt.NDArray[np.int32],
+    there: npt.NDArray[np.int32],
+) -> int:
+    """Find the terms of another article that have a slot: their slots and places."""
+    count = 0
+    for place in range(len(terms)):
+        # Written each time and kept where there is a slot: a branch costs more.
+        slot = slots[terms[place]]
+        here[count] = slot
+        there[count] = place
+        count += slot > 0
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
 def term_features(
     pairs: npt.NDArray[np.int32],
     terms: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float32],
     background_weights: npt.NDArray[np.float32],
+    idf: npt.NDArray[np.float32],
     rare: npt.NDArray[np.float32],
     rare_sums: npt.NDArray[np.float64],
+    lead: npt.NDArray[np.int32],
+    lead_offsets: npt.NDArray[np.int64],
+    lead_sums: npt.NDArray[np.float64],
     densities: npt.NDArray[np.float32],
     features: npt.NDArray[np.float32],
 ) -> None:
-    """Fill term_cosine, density_excess, density_sum and rare_term_share."""
+    """Fill term_cosine, density_excess, density_sum, rare_term_share, lead_terms_found.
+
+    Pairs of one first article stand together, so its terms are laid out once.
+    """
+    slots = np.zeros(len(idf), np.int32)
+    most = _most(offsets)
+    own = np.zeros((most + 1, 3), np.float32)
+    here, there = np.empty(most + 1, np.int32), np.empty(most + 1, np.int32)
+    opened = -1
     for pair in range(len(pairs)):
         i, j = pairs[pair]
-        a, b = offsets[i], offsets[j]
-        a_end, b_end = offsets[i + 1], offsets[j + 1]
-        cosine = background = shared = 0.0
-        while a < a_end and b < b_end:
-            if terms[a] < terms[b]:
-                a += 1
-            elif terms[a] > terms[b]:
-                b += 1
-            else:
-                cosine += weights[a] * weights[b]
-                background += background_weights[a] * background_weights[b]
-                shared += rare[terms[a]]
-                a += 1
-                b += 1
+        first, last = offsets[i], offsets[i + 1]
+        if i != opened:
+            if opened >= 0:
+                slots[terms[offsets[opened] : offsets[opened + 1]]] = 0
+            own_lead = lead[lead_offsets[i] : lead_offsets[i + 1]]
+            _open(slots, terms[first:last], own_lead, idf, rare, own)
+            opened = i
+        one, one_background = weights[first:last], background_weights[first:last]
+        first, last = offsets[j], offsets[j + 1]
+        two, two_background = weights[first:last], background_weights[first:last]
+        cosine = background = shared = found = 0.0
+        for match in range(_match(slots, terms[first:last], here, there)):
+            slot, place = here[match], there[match]
+            cosine += one[slot - 1] * two[place]
+            background += one_background[slot - 1] * two_background[place]
+            shared += own[slot, 1]
+            found += own[slot, 2]
+        other_found = 0.0
+        for term in lead[lead_offsets[j] : lead_offsets[j + 1]]:
+            other_found += own[slots[term], 0]
         features[pair, 0] = cosine
         features[pair, 1] = background - max(densities[i], densities[j])
         features[pair, 2] = densities[i] + densities[j]
         features[pair, 3] = shared / max(3.0, min(rare_sums[i], rare_sums[j]))
+        features[pair, 6] = min(
+            _share(found, lead_sums[i]), _share(other_found, lead_sums[j])
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _share(found: float, total: float) -> float:
+    return found / total if total > 0 else 0.0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -55,121 +153,48 @@ def name_features(
     pairs: npt.NDArray[np.int32],
     names: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],
+    idf: npt.NDArray[np.float32],
     rare: npt.NDArray[np.float32],
     rare_sums: npt.NDArray[np.float64],
-    lead_names: npt.NDArray[np.int32],
+    lead: npt.NDArray[np.int32],
     lead_offsets: npt.NDArray[np.int64],
     lead_weights: npt.NDArray[np.float32],
+    lead_sums: npt.NDArray[np.float64],
     features: npt.NDArray[np.float32],
 ) -> None:
-    """Fill rare_name_share and lead_name_cosine."""
+    """Fill rare_name_share, lead_name_cosine and lead_names_found."""
+    slots = np.zeros(len(idf), np.int32)
+    most = _most(offsets)
+    own = np.zeros((most + 1, 3), np.float32)
+    own_weights = np.zeros(most + 1, np.float32)
+    opened = -1
     for pair in range(len(pairs)):
         i, j = pairs[pair]
-        a, b = offsets[i], offsets[j]
-        a_end, b_end = offsets[i + 1], offsets[j + 1]
-        shared = 0.0
-        while a < a_end and b < b_end:
-            if names[a] < names[b]:
-                a += 1
-            elif names[a] > names[b]:
-                b += 1
-            else:
-                shared += rare[names[a]]
-                a += 1
-                b += 1
+        if i != opened:
+            if opened >= 0:
+                slots[names[offsets[opened] : offsets[opened + 1]]] = 0
+            own_names = names[offsets[i] : offsets[i + 1]]
+            own_lead = lead[lead_offsets[i] : lead_offsets[i + 1]]
+            _open(slots, own_names, own_lead, idf, rare, own)
+            own_weights[: len(own_names) + 1] = 0
+            for place in range(lead_offsets[i], lead_offsets[i + 1]):
+                own_weights[slots[lead[place]]] = lead_weights[place]
+            opened = i
+        shared = found = 0.0
+        for name in names[offsets[j] : offsets[j + 1]]:
+            slot = slots[name]
+            shared += own[slot, 1]
+            found += own[slot, 2]
+        other_found = cosine = 0.0
+        for place in range(lead_offsets[j], lead_offsets[j + 1]):
+            slot = slots[lead[place]]
+            other_found += own[slot, 0]
+            cosine += own_weights[slot] * lead_weights[place]
         features[pair, 4] = shared / max(3.0, min(rare_sums[i], rare_sums[j]))
-        a, b = lead_offsets[i], lead_offsets[j]
-        a_end, b_end = lead_offsets[i + 1], lead_offsets[j + 1]
-        cosine = 0.0
-        while a < a_end and b < b_end:
-            if lead_names[a] < lead_names[b]:
-                a += 1
-            elif lead_names[a] > lead_names[b]:
-                b += 1
-            else:
-                cosine += lead_weights[a] * lead_weights[b]
-                a += 1
-                b += 1
         features[pair, 5] = cosine
-
-
-@numba.njit(cache=True, nogil=True)
-def _found_share(
-    lead: npt.NDArray[np.int32],
-    a: int,
-    a_end: int,
-    terms: npt.NDArray[np.int32],
-    b: int,
-    b_end: int,
-    idf: npt.NDArray[np.float32],
-) -> float:
-    found = total = 0.0
-    for place in range(a, a_end):
-        term = lead[place]
-        total += idf[term]
-        while b < b_end and terms[b] < term:
-            b += 1
-        if b < b_end and terms[b] == term:
-            found += idf[term]
-    return found / total if total > 0 else 0.0
-
-
-@numba.njit(cache=True, nogil=True)
-def lead_features(
-    pairs: npt.NDArray[np.int32],
-    terms: npt.NDArray[np.int32],
-    offsets: npt.NDArray[np.int64],
-    idf: npt.NDArray[np.float32],
-    lead: npt.NDArray[np.int32],
-    lead_offsets: npt.NDArray[np.int64],
-    names: npt.NDArray[np.int32],
-    name_offsets: npt.NDArray[np.int64],
-    name_idf: npt.NDArray[np.float32],
-    lead_names: npt.NDArray[np.int32],
-    lead_name_offsets: npt.NDArray[np.int64],
-    features: npt.NDArray[np.float32],
-) -> None:
-    """Fill lead_terms_found and lead_names_found."""
-    for pair in range(len(pairs)):
-        i, j = pairs[pair]
-        one = _found_share(
-            lead,
-            lead_offsets[i],
-            lead_offsets[i + 1],
-            terms,
-            offsets[j],
-            offsets[j + 1],
-            idf,
+        features[pair, 7] = max(
+            _share(found, lead_sums[i]), _share(other_found, lead_sums[j])
         )
-        other = _found_share(
-            lead,
-            lead_offsets[j],
-            lead_offsets[j + 1],
-            terms,
-            offsets[i],
-            offsets[i + 1],
-            idf,
-        )
-        features[pair, 6] = min(one, other)
-        one = _found_share(
-            lead_names,
-            lead_name_offsets[i],
-            lead_name_offsets[i + 1],
-            names,
-            name_offsets[j],
-            name_offsets[j + 1],
-            name_idf,
-        )
-        other = _found_share(
-            lead_names,
-            lead_name_offsets[j],
-            lead_name_offsets[j + 1],
-            names,
-            name_offsets[i],
-            name_offsets[i + 1],
-            name_idf,
-        )
-        features[pair, 7] = max(one, other)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -193,6 +218,7 @@ def fact_features(
     dated: npt.NDArray[np.bool_],
     word_counts: npt.NDArray[np.int32],
     signatures: npt.NDArray[np.uint32],
+    signed: npt.NDArray[np.bool_],
     event_days: npt.NDArray[np.int32],
     event_offsets: npt.NDArray[np.int64],
     ages: npt.NDArray[np.uint8],
@@ -207,16 +233,13 @@ def fact_features(
     num_perm = signatures.shape[1]
     for pair in range(len(pairs)):
         i, j = pairs[pair]
-        # Containment follows from Jaccard and the two sizes; signatures of thin
-        # articles are all zero and agree by accident.
-        equal = 0
-        blank = True
-        for k in range(num_perm):
-            if signatures[i, k] == signatures[j, k]:
-                equal += 1
-            if signatures[i, k] != 0:
-                blank = False
-        jaccard = 0.0 if blank else equal / num_perm
+        # Containment follows from Jaccard and the two sizes.
+        jaccard = 0.0
+        if signed[i] and signed[j]:
+            equal = 0
+            for k in range(num_perm):
+                equal += signatures[i, k] == signatures[j, k]
+            jaccard = equal / num_perm
         one = max(CONTAINMENT_WORDS, word_counts[i])
         other = max(CONTAINMENT_WORDS, word_counts[j])
         shared = jaccard * (one + other) / (1 + jaccard)
@@ -239,11 +262,15 @@ def fact_features(
         if not (dated[i] and dated[j]):
             features[pair, 11] = 1
         nearest = -1
-        for one_day in range(event_offsets[i], event_offsets[i + 1]):
-            for other_day in range(event_offsets[j], event_offsets[j + 1]):
-                gap = abs(event_days[one_day] - event_days[other_day])
-                if nearest < 0 or gap < nearest:
-                    nearest = gap
+        one_day, other_day = event_offsets[i], event_offsets[j]
+        while one_day < event_offsets[i + 1] and other_day < event_offsets[j + 1]:
+            gap = event_days[one_day] - event_days[other_day]
+            if nearest < 0 or abs(gap) < nearest:
+                nearest = abs(gap)
+            if gap < 0:
+                one_day += 1
+            else:
+                other_day += 1
         if nearest >= 0:
             features[pair, 12] = np.log(1.0 + min(nearest, 365)) / year
             features[pair, 13] = nearest == 0

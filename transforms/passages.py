@@ -16,7 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from transforms.tokens import mix64
+from transforms.tokens import Tokens, mix64
 
 MIN_WORDS = 8
 
@@ -24,6 +24,8 @@ MIN_WORDS = 8
 _SEEDS_PER_WORD = 16
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+# Where the diagonal that begins both texts stands in a seed.
+_ORIGIN = 1 << 30
 
 
 def shared_passages(
@@ -52,47 +54,96 @@ def shared_passages(
     """
     if min_words < 1:
         raise ValueError(f"a passage must have at least 1 word, got min_words={min_words}")
-    if min(left.size, right.size) < min_words:
-        return np.empty((0, 4), np.int32)
-    left_runs, right_runs = _run_hashes(left, min_words), _run_hashes(right, min_words)
-    left_order = np.argsort(left_runs, kind="stable")
-    right_order = np.argsort(right_runs, kind="stable")
-    most = _SEEDS_PER_WORD * (left.size + right.size)
-    seeds = _seeds(left_runs, right_runs, left_order, right_order, most)
-    ends = np.array([(0, 0), (left_runs.size - 1, right_runs.size - 1)], np.int32)
-    seeds = np.concatenate([seeds, ends])
-    # By diagonal, then by place: a run's seeds stand one after the other.
-    seeds = seeds[np.lexsort((seeds[:, 0], seeds[:, 1] - seeds[:, 0]))]
-    return _tile(_maximal_runs(left, right, seeds), left.size, right.size, min_words)
+    return _passages(left, right, min_words)
 
 
-def character_spans(
-    passages: npt.NDArray[np.int32],
-    left_starts: npt.NDArray[np.int32],
-    left_ends: npt.NDArray[np.int32],
-    right_starts: npt.NDArray[np.int32],
-    right_ends: npt.NDArray[np.int32],
-) -> npt.NDArray[np.int32]:
-    """Say where passages stand in characters instead of tokens.
+def passages_of_pairs(
+    tokens: Tokens,
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+    *,
+    min_words: int = MIN_WORDS,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Find the passages that pairs of texts share, in characters.
 
     Args:
-      passages: shape (p, 4), of `shared_passages`.
-      left_starts: shape (n,). Where each token of the left text begins, in characters.
-      left_ends: shape (n,). Where each ends, exclusive.
-      right_starts: shape (m,). The same of the right text.
-      right_ends: shape (m,).
+      tokens: of n texts.
+      left: shape (m,). One text of each pair.
+      right: shape (m,). The other.
+      min_words: words of the shortest passage.
 
     Returns:
-      Shape (p, 4): start and end in the left text, start and end in the right one.
+      spans: shape (p, 4), as `shared_passages`, in characters instead of tokens.
+      offsets: shape (m + 1,). Pair k owns spans[offsets[k]:offsets[k + 1]].
     """
-    return np.column_stack(
-        [
-            left_starts[passages[:, 0]],
-            left_ends[passages[:, 1] - 1],
-            right_starts[passages[:, 2]],
-            right_ends[passages[:, 3] - 1],
-        ]
+    found, offsets = _passages_of_pairs(
+        tokens.hashes, tokens.offsets, left, right, min_words
     )
+    counts = np.diff(offsets)
+    mine, theirs = (np.repeat(tokens.offsets[texts], counts) for texts in (left, right))
+    spans = np.empty(found.shape, np.int32)
+    spans[:, 0] = tokens.starts[mine + found[:, 0]]
+    spans[:, 1] = tokens.ends[mine + found[:, 1] - 1]
+    spans[:, 2] = tokens.starts[theirs + found[:, 2]]
+    spans[:, 3] = tokens.ends[theirs + found[:, 3] - 1]
+    return spans, offsets
+
+
+@numba.njit(cache=True, nogil=True)
+def _passages_of_pairs(
+    hashes: npt.NDArray[np.uint64],
+    bounds: npt.NDArray[np.int64],
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+    min_words: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    offsets = np.zeros(left.size + 1, np.int64)
+    found = np.empty((max(16, 2 * left.size), 4), np.int32)
+    for k in range(left.size):
+        mine = hashes[bounds[left[k]] : bounds[left[k] + 1]]
+        theirs = hashes[bounds[right[k]] : bounds[right[k] + 1]]
+        own = _passages(mine, theirs, min_words)
+        first, last = offsets[k], offsets[k] + len(own)
+        if last > len(found):
+            more = np.empty((2 * last, 4), np.int32)
+            more[:first] = found[:first]
+            found = more
+        found[first:last] = own
+        offsets[k + 1] = last
+    return found[: offsets[-1]], offsets
+
+
+@numba.njit(cache=True, nogil=True)
+def _passages(
+    left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], min_words: int
+) -> npt.NDArray[np.int32]:
+    if min(left.size, right.size) < min_words:
+        return np.empty((0, 4), np.int32)
+    if left.size == right.size:
+        place = 0
+        while place < left.size and left[place] == right[place]:
+            place += 1
+        if place == left.size:
+            whole = np.empty((1, 4), np.int32)
+            whole[0] = (0, place, 0, place)
+            return whole
+    left_runs, right_runs = _run_hashes(left, min_words), _run_hashes(right, min_words)
+    most = _SEEDS_PER_WORD * (left.size + right.size)
+    seeds = _all_seeds(left_runs, right_runs, most)
+    if seeds.size > most + 2:
+        seeds = _rarest_seeds(left_runs, right_runs, most)
+    # By diagonal, then by place: a run's seeds stand one after the other. Those of a copy
+    # that was merely cut or lengthened do already.
+    if np.any(seeds[1:] < seeds[:-1]):
+        seeds.sort()
+    runs = _maximal_runs(left, right, seeds)
+    return _tile(runs, left.size, right.size, min_words)
+
+
+@numba.njit(cache=True, nogil=True)
+def _seed(i: int, j: int) -> np.int64:
+    """Give a pair of places as one number: its diagonal, then its place in `left`."""
+    return np.int64((np.int64(j) - i + _ORIGIN) << 32 | np.int64(i))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -108,14 +159,54 @@ def _run_hashes(tokens: npt.NDArray[np.uint64], size: int) -> npt.NDArray[np.uin
 
 
 @numba.njit(cache=True, nogil=True)
-def _seeds(
-    left_runs: npt.NDArray[np.uint64],
-    right_runs: npt.NDArray[np.uint64],
-    left_order: npt.NDArray[np.int64],
-    right_order: npt.NDArray[np.int64],
-    most: int,
-) -> npt.NDArray[np.int32]:
-    """Pair the places of equal runs; at most `most` pairs, the rarest runs first."""
+def _all_seeds(
+    left_runs: npt.NDArray[np.uint64], right_runs: npt.NDArray[np.uint64], most: int
+) -> npt.NDArray[np.int64]:
+    """Pair the places of equal runs, and both texts' first and last runs.
+
+    Gives more than `most` numbers, and not all of them right, if there are more pairs.
+    """
+    bits = 1
+    while 1 << bits < 2 * left_runs.size:
+        bits += 1
+    shift = np.uint64(64 - bits)
+    heads = np.full(1 << bits, -1, np.int32)
+    following = np.empty(left_runs.size, np.int32)
+    for i in range(left_runs.size - 1, -1, -1):
+        following[i] = heads[left_runs[i] >> shift]
+        heads[left_runs[i] >> shift] = i
+    seeds = np.empty(left_runs.size + right_runs.size + 2, np.int64)
+    first, last = _seed(0, 0), _seed(left_runs.size - 1, right_runs.size - 1)
+    # Where the right text is the shorter one, its last run comes first.
+    seeds[0], seeds[1] = last, first
+    count = 1 if first < last else 2
+    seeds[0] = min(first, last)
+    for j in range(right_runs.size):
+        i = heads[right_runs[j] >> shift]
+        while i >= 0:
+            if left_runs[i] == right_runs[j]:
+                if count + 1 >= seeds.size:
+                    more = np.empty(2 * seeds.size, np.int64)
+                    more[:count] = seeds[:count]
+                    seeds = more
+                seeds[count] = _seed(i, j)
+                count += 1
+            i = following[i]
+        if count > most + 2:
+            break
+    if first < last:
+        seeds[count] = last
+        count += 1
+    return seeds[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _rarest_seeds(
+    left_runs: npt.NDArray[np.uint64], right_runs: npt.NDArray[np.uint64], most: int
+) -> npt.NDArray[np.int64]:
+    """Pair the places of equal runs, at most `most` pairs, the rarest runs first."""
+    left_order = np.argsort(left_runs)
+    right_order = np.argsort(right_runs)
     # First walk: how many pairs has each run that both texts hold?
     blocks = np.empty((min(left_runs.size, right_runs.size), 5), np.int64)
     count = 0
@@ -155,14 +246,15 @@ def _seeds(
         for k in range(count):
             if blocks[k, 0] <= limit:
                 total += blocks[k, 0]
-    seeds = np.empty((total, 2), np.int32)
-    filled = 0
+    seeds = np.empty(total + 2, np.int64)
+    seeds[0] = _seed(0, 0)
+    seeds[1] = _seed(left_runs.size - 1, right_runs.size - 1)
+    filled = 2
     for k in range(count):
         if blocks[k, 0] <= limit:
             for i in range(blocks[k, 1], blocks[k, 2]):
                 for j in range(blocks[k, 3], blocks[k, 4]):
-                    seeds[filled, 0] = left_order[i]
-                    seeds[filled, 1] = right_order[j]
+                    seeds[filled] = _seed(left_order[i], right_order[j])
                     filled += 1
     return seeds
 
@@ -171,15 +263,16 @@ def _seeds(
 def _maximal_runs(
     left: npt.NDArray[np.uint64],
     right: npt.NDArray[np.uint64],
-    seeds: npt.NDArray[np.int32],
+    seeds: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int32]:
-    """Extend seeds, by diagonal and place, both ways; rows are start, start, length."""
-    runs = np.empty((seeds.shape[0], 3), np.int32)
+    """Extend seeds, ascending, both ways; rows are start, start, length."""
+    runs = np.empty((seeds.size, 3), np.int32)
     count = 0
     diagonal = np.int64(left.size + right.size)
     reached = 0  # end in `left` of the last run on this diagonal
-    for k in range(seeds.shape[0]):
-        i, j = np.int64(seeds[k, 0]), np.int64(seeds[k, 1])
+    for k in range(seeds.size):
+        i = seeds[k] & 0xFFFFFFFF
+        j = (seeds[k] >> 32) - _ORIGIN + i
         if j - i != diagonal:
             diagonal = j - i
             reached = 0
@@ -226,6 +319,8 @@ def _tile(
     passages = np.empty((min(n, m) // min_words, 4), np.int32)
     found = 0
     for length in range(longest, min_words - 1, -1):
+        if heads[length] < 0:
+            continue
         size = 0
         piece = heads[length]
         while piece >= 0:

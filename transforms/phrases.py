@@ -26,15 +26,6 @@ _WORD = re.compile(
 )
 MARKS = frozenset(":/()©@")
 _GAP_WORDS = 8
-# Characters that hold two words of any rule.
-_OPENING = 48
-
-# The bytes of a line with a space for everything that is no letter, digit or beyond ASCII.
-_SPACED = bytes(
-    byte if byte > 127 or chr(byte).isalnum() else ord(" ") for byte in range(256)
-)
-_HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
-
 # Longest line, in characters, that a rule of that place may take.
 LONGEST = {"whole": 130, "begins": 400, "contains": 300, "ends": 260}
 
@@ -103,22 +94,6 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def first_words(text: str) -> list[str]:
-    """Give the first two words of a line, without reading the rest.
-
-    >>> first_words("Published 18 hours ago")
-    ['published', '18']
-    """
-    text = text[:_OPENING].lower()
-    if not text.isascii():
-        text = text.replace("’", "'").replace("：", ":").replace("\u0307", "")
-    first = _WORD.search(text)
-    if not first:
-        return []
-    second = _WORD.search(text, first.end())
-    return [first[0], second[0]] if second else [first[0]]
-
-
 def expand_rule(rule: str) -> Iterable[tuple[str, ...]]:
     """Give every sequence of words that a rule of a phrase file stands for.
 
@@ -142,6 +117,7 @@ class Phrases:
 
     Attributes:
       words: the `words` sections by kind: "date", "share", "menu", "weather", ...
+      rules: the others: place and words of each, from the last one where it is `ends`.
     """
 
     def __init__(self, files: Iterable[tuple[str, str]]) -> None:
@@ -154,7 +130,7 @@ class Phrases:
           ValueError: if a line stands under no section or a section's place is unknown.
         """
         self._rules = {place: _Node() for place in LONGEST}
-        self._telling: dict[bytes, set[bytes]] = {}
+        self.rules: list[tuple[str, tuple[str, ...]]] = []
         self.words: dict[str, frozenset[str]] = {}
         for name, content in files:
             place = reason = ""
@@ -181,51 +157,8 @@ class Phrases:
                     for rule in expand_rule(line):
                         way = rule[::-1] if place == "ends" else rule
                         self._rules[place].add(way, reason)
-                        if place == "contains":
-                            self._note(rule)
+                        self.rules.append((place, way))
         self._anchors = frozenset(self._rules["contains"].words)
-        self._tell = frozenset(self._telling)
-
-    def _note(self, rule: Sequence[str]) -> None:
-        """Note the two words that tell best whether a line may contain a rule."""
-        plain = {word for word in rule if word.isalnum()} or {*rule}
-        first, *others = sorted(plain, key=lambda word: (-len(word), word))
-        # The same word twice where a rule has but one.
-        second = others[0] if others else first
-        self._telling.setdefault(first.encode(), set()).add(second.encode())
-
-    def may_contain(self, text: str) -> bool:
-        """Tell, ten times faster than `contains` does, whether it is worth asking."""
-        words = text.lower().encode().translate(_SPACED).split()
-        if not self._tell.isdisjoint(words):
-            there = set(words)
-            if any(
-                not self._telling[word].isdisjoint(there) for word in self._tell & there
-            ):
-                return True
-        return not text.isascii() and _HAS_UNSPACED.search(text) is not None
-
-    def may_open(self, words: Sequence[str]) -> bool:
-        """Tell whether a line of these first two words may be a rule, or begin with one."""
-        for place in ("whole", "begins"):
-            node = self._rules[place]
-            following = node.words.get(words[0])
-            if following and (
-                len(words) == 1
-                or words[1] in following.words
-                or following.reason
-                or following.number
-                or following.gap
-            ):
-                return True
-            if node.number and words[0].isdecimal():
-                return True
-        return False
-
-    def may_end(self, words: Sequence[str]) -> bool:
-        """Tell whether a line of these last words may end with a rule."""
-        node = self._rules["ends"]
-        return words[-1] in node.words or (bool(node.number) and words[-1].isdecimal())
 
     def whole(self, words: list[str], *, stopped: bool) -> str | None:
         """Give the reason if a rule is the whole line, final colons aside.

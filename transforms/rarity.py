@@ -23,6 +23,7 @@ retrieval", 1972. Local density as a correction: H. Jegou, H. Harzallah and C. S
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +34,10 @@ from transforms.background import Background, background_densities
 from transforms.term_vectors import (
     Frequencies,
     SparseVectors,
+    count_articles,
     document_shares,
-    find_terms,
     inverse_document_frequencies,
+    number_part,
     number_terms,
     sparse_vectors,
 )
@@ -65,6 +67,8 @@ class WeighedArticles:
     """The terms of n articles with their weights: what blocking and scoring read.
 
     Attributes:
+      vocabulary: shape (v,), uint64. The key of each numbered term, ascending.
+      name_vocabulary: shape (w,), uint64. The same of names.
       terms: vectors of all terms, weighed by background and batch.
       background_terms: the same terms, weighed by the background alone.
       term_idf: shape (v,), float32, by background and batch.
@@ -76,6 +80,8 @@ class WeighedArticles:
       age_idf: shape (256,), float32. By age in years.
     """
 
+    vocabulary: npt.NDArray[np.uint64]
+    name_vocabulary: npt.NDArray[np.uint64]
     terms: SparseVectors
     background_terms: SparseVectors
     term_idf: npt.NDArray[np.float32]
@@ -105,7 +111,10 @@ def weigh_articles(
       counts: shape (n,). What each article counts in the batch's frequencies, 0 to 1;
         None: 1.
       before: the same articles as they were weighed with other counts, of which what
-        the background alone decides is kept.
+        does not depend on these is kept.
+
+    Raises:
+      ValueError: if a lead holds what its article does not.
     """
     if counts is None:
         counts = np.ones(fingerprints.num_rows)
@@ -117,10 +126,9 @@ def weigh_articles(
         offsets: npt.NDArray[np.int64],
         known: Frequencies,
     ) -> npt.NDArray[np.float32]:
-        held = np.repeat(counts, np.diff(offsets))
         shares = document_shares(
             vocabulary,
-            np.bincount(numbers, weights=held, minlength=len(vocabulary)),
+            count_articles(numbers, offsets, counts, len(vocabulary)),
             documents,
             known,
             prior_documents=settings.prior_documents,
@@ -129,55 +137,64 @@ def weigh_articles(
         )
         return inverse_document_frequencies(shares)
 
-    values, offsets = list_column(fingerprints, "terms")
-    term_counts, _ = list_column(fingerprints, "term_counts")
-    vocabulary, terms = number_terms(values)
-    term_idf = idf(vocabulary, terms, offsets, background.terms)
+    def weigh(
+        kind: str, found: _Numbered, idf: npt.NDArray[np.float32]
+    ) -> tuple[SparseVectors, SparseVectors]:
+        """Give the vectors of all terms, or names, and of those of the lead."""
+        offsets = list_column(fingerprints, f"{kind}s")[1]
+        lead_offsets = list_column(fingerprints, f"lead_{kind}s")[1]
+        term_counts, lead_counts = (
+            list_column(fingerprints, f"{part}{kind}_counts")[0] for part in ("", "lead_")
+        )
+        return (
+            sparse_vectors(found.numbers, term_counts, offsets, idf),
+            sparse_vectors(found.lead_numbers, lead_counts, lead_offsets, idf),
+        )
+
+    if before is None:
+        terms, names = _number(fingerprints, "terms"), _number(fingerprints, "names")
+    else:
+        terms = _Numbered(before.vocabulary, before.terms.terms, before.lead_terms.terms)
+        names = _Numbered(
+            before.name_vocabulary, before.names.terms, before.lead_names.terms
+        )
+    offsets = list_column(fingerprints, "terms")[1]
+    term_idf = idf(terms.vocabulary, terms.numbers, offsets, background.terms)
+    all_terms, lead_terms = weigh("term", terms, term_idf)
+    name_offsets = list_column(fingerprints, "names")[1]
+    name_idf = idf(names.vocabulary, names.numbers, name_offsets, background.names)
+    all_names, lead_names = weigh("name", names, name_idf)
+    ages, age_offsets = list_column(fingerprints, "ages")
+
     if not background.documents:
-        background_terms = sparse_vectors(terms, term_counts, offsets, term_idf)
+        background_terms = all_terms
         densities = np.full(len(counts), settings.default_density, np.float32)
     elif before is not None:
         background_terms, densities = before.background_terms, before.densities
     else:
         still = document_shares(
-            vocabulary,
-            np.zeros(len(vocabulary), np.int64),
+            terms.vocabulary,
+            np.zeros(len(terms.vocabulary), np.int64),
             0,
             background.terms,
             prior_documents=0,
             batch_weight=0.0,
             min_share=settings.min_share,
         )
-        background_terms = sparse_vectors(
-            terms, term_counts, offsets, inverse_document_frequencies(still)
-        )
+        background_terms, _ = weigh("term", terms, inverse_document_frequencies(still))
         densities = background_densities(
-            background_terms, vocabulary, background, neighbours=settings.neighbours
+            background_terms, terms.vocabulary, background, neighbours=settings.neighbours
         )
 
-    name_values, name_offsets = list_column(fingerprints, "names")
-    name_counts, _ = list_column(fingerprints, "name_counts")
-    name_vocabulary, names = number_terms(name_values)
-    name_idf = idf(name_vocabulary, names, name_offsets, background.names)
-
-    def lead(
-        name: str, counted: str, keys: npt.NDArray[np.uint64], idf: npt.NDArray[np.float32]
-    ) -> SparseVectors:
-        lead_values, lead_offsets = list_column(fingerprints, name)
-        lead_counts, _ = list_column(fingerprints, counted)
-        numbers = find_terms(keys, lead_values)
-        if len(numbers) and numbers.min() < 0:
-            raise ValueError(f"{name} must all be among the article's own, got others")
-        return sparse_vectors(numbers, lead_counts, lead_offsets, idf)
-
-    ages, age_offsets = list_column(fingerprints, "ages")
     return WeighedArticles(
-        terms=sparse_vectors(terms, term_counts, offsets, term_idf),
+        vocabulary=terms.vocabulary,
+        name_vocabulary=names.vocabulary,
+        terms=all_terms,
         background_terms=background_terms,
         term_idf=term_idf,
-        lead_terms=lead("lead_terms", "lead_term_counts", vocabulary, term_idf),
-        names=sparse_vectors(names, name_counts, name_offsets, name_idf),
-        lead_names=lead("lead_names", "lead_name_counts", name_vocabulary, name_idf),
+        lead_terms=lead_terms,
+        names=all_names,
+        lead_names=lead_names,
         name_idf=name_idf,
         densities=densities,
         age_idf=idf(
@@ -187,3 +204,22 @@ def weigh_articles(
             background.ages,
         ),
     )
+
+
+class _Numbered(NamedTuple):
+    """Terms, or names, by number: all of n articles, and those of their leads."""
+
+    vocabulary: npt.NDArray[np.uint64]
+    numbers: npt.NDArray[np.int32]
+    lead_numbers: npt.NDArray[np.int32]
+
+
+def _number(fingerprints: pa.RecordBatch, name: str) -> _Numbered:
+    keys, offsets = list_column(fingerprints, name)
+    vocabulary, numbers = number_terms(keys)
+    lead_numbers = number_part(
+        keys, offsets, numbers, *list_column(fingerprints, f"lead_{name}")
+    )
+    if len(lead_numbers) and lead_numbers.min() < 0:
+        raise ValueError(f"lead_{name} must all be among the article's own, got others")
+    return _Numbered(vocabulary, numbers, lead_numbers)

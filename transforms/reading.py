@@ -26,6 +26,7 @@ from transforms.formats import (
     FIELDS,
     Reject,
     Row,
+    characters,
     json_line_rows,
     json_rows,
     parquet_rows,
@@ -108,8 +109,8 @@ def read_files(
       ("raw", batch of RAW), ("rejects", batch of REJECT) and at the end once
       ("rows_read", number of rows seen, rejected ones included).
     """
-    raw: list[dict[str, object]] = []
-    rejects: list[dict[str, object]] = []
+    raw: list[tuple[object, ...]] = []
+    rejects: list[tuple[object, ...]] = []
     rows_read = size = 0
     for path in paths:
         # A name on disk need not be text.
@@ -119,23 +120,30 @@ def read_files(
             rows_read += 1
             values = raw_values(row, fields, max_row_bytes) if isinstance(row, Row) else row
             if isinstance(values, Reject):
-                rejects.append({"file": file, **values._asdict()})
+                place = (file, values.position, values.article_id)
+                rejects.append((*place, values.reason, values.detail))
             else:
                 texts, repaired = values
-                place = {"file": file, "position": row.position, "repaired": repaired}
-                raw.append({**place, **texts})
-                size += sum(len(text) for text in texts.values() if text)
+                raw.append((file, row.position, *texts.values(), repaired))
+                size += characters(texts)
             if len(raw) >= batch_size or size >= BATCH_BYTES:
-                yield "raw", pa.RecordBatch.from_pylist(raw, schema=RAW)
+                yield "raw", _batch(raw, RAW)
                 raw, size = [], 0
             if len(rejects) >= batch_size:
-                yield "rejects", pa.RecordBatch.from_pylist(rejects, schema=REJECT)
+                yield "rejects", _batch(rejects, REJECT)
                 rejects = []
     if raw:
-        yield "raw", pa.RecordBatch.from_pylist(raw, schema=RAW)
+        yield "raw", _batch(raw, RAW)
     if rejects:
-        yield "rejects", pa.RecordBatch.from_pylist(rejects, schema=REJECT)
+        yield "rejects", _batch(rejects, REJECT)
     yield "rows_read", rows_read
+
+
+def _batch(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    """Make a batch of rows, each with the values of the schema in its order."""
+    columns = zip(schema.types, zip(*rows, strict=True), strict=True)
+    arrays = [pa.array(values, kind) for kind, values in columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 # Beam looks the coder of a tagged output up by this.

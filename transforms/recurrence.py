@@ -19,18 +19,13 @@ of its source is a link to it, and a name in a dateline, "(Valley Wire) -", is a
 Nothing here depends on the order of articles: lines are gathered, then judged.
 """
 
-import functools
-from typing import NamedTuple
-
 import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 
 from schemas.batch import column, concatenate
-from transforms.credits import dateline_name
 from transforms.line_contexts import (
     NO_DAY,
     SKETCH_SIZE,
@@ -38,7 +33,9 @@ from transforms.line_contexts import (
     line_contexts,
     names_other_articles,
 )
-from transforms.tokens import mix64, tokenize
+from transforms.line_rules import RuledLines
+from transforms.lines import hash_words, line_key, read_lines
+from transforms.tokens import mix64
 
 # In place of a source: what is furniture on every site; and, with the key of a whole text,
 # that none of its unlike titles fits it, or that one of them does; and, with the key of a
@@ -56,9 +53,11 @@ _DAY_MICROSECONDS = 86_400_000_000
 _HEADLINE_WORDS = 3
 
 # What a row of LINE is of.
-_OF_LINE, _OF_TITLE, _OF_AGENCY = range(3)
+_OF_LINE, _OF_TITLE, _OF_AGENCY, _OF_SOURCE = range(4)
+# Of more sources no batch tells; so many are enough to say that a line has but one.
+_MOST_SOURCES = 8
 
-# One row a distinct line of an article that no rule takes, its title, its agency's name.
+# One row a line of an article that no rule takes, once; its title; its agency's name.
 LINE = pa.schema(
     [
         pa.field("line_key", pa.uint64(), nullable=False),
@@ -69,7 +68,8 @@ LINE = pa.schema(
         pa.field("day", pa.int32(), nullable=False),
         # At most 65,535.
         pa.field("words", pa.uint16(), nullable=False),
-        # 0: a line; 1: the title; 2: the name of an agency in a dateline.
+        # 0: a line; 1: the title; 2: the name of an agency in a dateline; 3: no line, but
+        # a source that is at hand.
         pa.field("role", pa.uint8(), nullable=False),
         # The line is one of the first or last of the article.
         pa.field("edge", pa.bool_(), nullable=False),
@@ -104,57 +104,6 @@ def source_keys(sources: pa.Array) -> npt.NDArray[np.uint64]:
     return known[places.to_numpy(zero_copy_only=False)]
 
 
-class Lines(NamedTuple):
-    """The lines of n texts, m in all, as hashes.
-
-    Attributes:
-      offsets: int64, shape (n + 1,). Text i owns lines offsets[i] to offsets[i + 1].
-      keys: uint64, shape (m,). Equal for lines of the same words when case, marks and
-        numbers are ignored; 0 for a line without a word.
-      words: uint64, shape (w,). The hash of every word, numbers being one word.
-      word_offsets: int64, shape (m + 1,). Line j owns words word_offsets[j] to
-        word_offsets[j + 1].
-    """
-
-    offsets: npt.NDArray[np.int64]
-    keys: npt.NDArray[np.uint64]
-    words: npt.NDArray[np.uint64]
-    word_offsets: npt.NDArray[np.int64]
-
-
-def hash_lines(texts: pa.Array) -> Lines:
-    r"""Hash the lines of texts; "\n" parts them, so that a text of none is one line.
-
-    Args:
-      texts: n texts without null.
-    """
-    parted = pc.split_pattern(texts, "\n")
-    offsets = parted.offsets.to_numpy().astype(np.int64)
-    lines = pc.replace_substring_regex(parted.flatten(), r"\d[\d.,:]*\d|\d", "0")
-    tokens = tokenize(lines)
-    keys = _line_keys(tokens.hashes, tokens.offsets)
-    return Lines(offsets - offsets[0], keys, tokens.hashes, tokens.offsets)
-
-
-@numba.njit(cache=True, nogil=True)
-def _line_keys(
-    words: npt.NDArray[np.uint64], offsets: npt.NDArray[np.int64]
-) -> npt.NDArray[np.uint64]:
-    keys = np.zeros(offsets.size - 1, np.uint64)
-    for line in range(keys.size):
-        key = np.uint64(0)
-        for word in range(offsets[line], offsets[line + 1]):
-            key = mix64(key * _MULTIPLIER + words[word])
-        keys[line] = key
-    return keys
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def line_key(line: str) -> int:
-    """Give the key of one line, as `hash_lines` does of many."""
-    return int(hash_lines(pa.array([line])).keys[0])
-
-
 @numba.njit(cache=True, nogil=True)
 def text_keys(
     offsets: npt.NDArray[np.int64],
@@ -178,14 +127,63 @@ def text_keys(
 
 def headline_keys(titles: pa.Array) -> npt.NDArray[np.uint64]:
     """Give the line key of each title, 0 for one too short to be told from a phrase."""
-    lines = hash_lines(titles.fill_null("").cast(pa.string()))
-    keys = lines.keys[lines.offsets[:-1]]
-    counts = np.diff(lines.word_offsets)[lines.offsets[:-1]]
+    keys, counts = title_keys(titles)
     return np.where(counts >= _HEADLINE_WORDS, keys, np.uint64(0))
 
 
+def title_keys(
+    titles: pa.Array,
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Give the line key of the first line of each title, and its words; a null has none."""
+    lines = read_lines(titles.fill_null("").cast(pa.string()))
+    words = hash_words(lines)
+    first = lines.offsets[:-1]
+    return words.keys[first], np.diff(words.offsets)[first]
+
+
+def article_keys(batch: pa.RecordBatch, ruled: RuledLines) -> npt.NDArray[np.uint64]:
+    """Give the keys of lines, titles, agencies and whole texts of articles, repeats too.
+
+    Most of them are met once in all the news, and of these nothing need be noted.
+    """
+    found = np.concatenate(
+        (
+            ruled.keys[ruled.rules == 0],
+            headline_keys(batch.column("title")),
+            text_keys(ruled.offsets, ruled.keys, ruled.rules > 0),
+            _dateline_keys(ruled)[1],
+        )
+    )
+    return found[found != 0]
+
+
+def _dateline_keys(
+    ruled: RuledLines,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """Give the articles whose dateline names an agency, and the line keys of the names."""
+    named = np.flatnonzero(ruled.datelines.is_valid().to_numpy(zero_copy_only=False))
+    names = ruled.datelines.take(pa.array(named)).to_pylist()
+    return named, np.array([line_key(name) for name in names], np.uint64)
+
+
+def repeated_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Give the keys that are met more than once, ascending."""
+    ordered = np.sort(keys)
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def among(
+    keys: npt.NDArray[np.uint64], known: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.bool_]:
+    """Tell which keys are among the known ones, which are ascending; 0 never is."""
+    if not known.size:
+        return np.zeros(keys.size, np.bool_)
+    places = np.minimum(np.searchsorted(known, keys), known.size - 1)
+    return np.asarray((known[places] == keys) & (keys != 0), np.bool_)
+
+
 def observe_lines(
-    batch: pa.RecordBatch, lines: Lines, ruled: npt.NDArray[np.bool_]
+    batch: pa.RecordBatch, ruled: RuledLines, repeated: npt.NDArray[np.uint64]
 ) -> pa.RecordBatch:
     """Note every distinct line of every article with what stands around it.
 
@@ -193,22 +191,30 @@ def observe_lines(
 
     Args:
       batch: articles.
-      lines: of their texts, m in all.
-      ruled: shape (m,). Lines that a rule takes: neither noted nor part of a context.
+      ruled: their lines. What a rule takes is neither noted nor part of a context.
+      repeated: ascending. Keys of the lines and titles that are noted.
 
     Returns:
       A batch of LINE rows.
     """
     titles = headline_keys(batch.column("title"))
+    by_rule = ruled.rules > 0
     chosen, of_title, edge, contexts = line_contexts(
-        lines.offsets, lines.keys, lines.words, lines.word_offsets, ruled, titles
+        ruled.offsets,
+        ruled.keys,
+        by_rule,
+        titles,
+        ruled.sketches,
+        ruled.owners,
+        among(ruled.keys, repeated) & ~by_rule,
+        among(titles, repeated),
     )
-    article = np.searchsorted(lines.offsets, chosen, side="right") - 1
-    words = np.minimum(np.diff(lines.word_offsets)[chosen], 65_535).astype(np.uint16)
+    article = np.searchsorted(ruled.offsets, chosen, side="right") - 1
+    words = np.minimum(ruled.words[chosen], 65_535).astype(np.uint16)
     sources, days = source_keys(batch.column("source")), article_days(batch)
     articles = column(batch, "article_key")
     noted = _line_rows(
-        np.where(of_title, titles[article], lines.keys[chosen]),
+        np.where(of_title, titles[article], ruled.keys[chosen]),
         sources[article],
         articles[article],
         days[article],
@@ -217,25 +223,38 @@ def observe_lines(
         edge,
         contexts,
     )
-    named = [
-        (place, name)
-        for place, text in enumerate(batch.column("text").to_pylist())
-        if (name := dateline_name(text))
-    ]
-    if not named:
-        return noted
-    at = np.array([place for place, _ in named])
-    agencies = _line_rows(
-        hash_lines(pa.array([name for _, name in named])).keys,
-        sources[at],
-        articles[at],
-        days[at],
-        np.zeros(len(at), dtype=np.uint16),
-        np.full(len(at), _OF_AGENCY),
-        np.zeros(len(at), dtype=np.bool_),
-        np.full((len(at), SKETCH_SIZE), np.iinfo(np.uint32).max, dtype=np.uint32),
-    )
+    at, named = _dateline_keys(ruled)
+    agencies = _bare_rows(named, sources[at], articles[at], days[at], _OF_AGENCY)
     return concatenate([noted, agencies], LINE)
+
+
+def observe_sources(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Note some sources that are at hand, as LINE rows for whoever judges lines."""
+    keys = source_keys(batch.column("source"))
+    known = np.unique(keys[keys != ANY_SOURCE])[:_MOST_SOURCES]
+    none = np.zeros(known.size, np.uint64)
+    undated = np.full(known.size, NO_DAY, np.int32)
+    return _bare_rows(none, known, none, undated, _OF_SOURCE)
+
+
+def _bare_rows(
+    keys: npt.NDArray[np.uint64],
+    sources: npt.NDArray[np.uint64],
+    articles: npt.NDArray[np.uint64],
+    days: npt.NDArray[np.int32],
+    role: int,
+) -> pa.RecordBatch:
+    """Make LINE rows of what has no context."""
+    return _line_rows(
+        keys,
+        sources,
+        articles,
+        days,
+        np.zeros(keys.size, np.uint16),
+        np.full(keys.size, role),
+        np.zeros(keys.size, np.bool_),
+        np.full((keys.size, SKETCH_SIZE), np.iinfo(np.uint32).max, np.uint32),
+    )
 
 
 def _line_rows(*values: npt.NDArray[np.generic]) -> pa.RecordBatch:
@@ -282,8 +301,7 @@ def recurring_lines(
     have it at an edge and no other source has it, though `min_sources` are at hand.
 
     Args:
-      observed: LINE rows, all that there are of each line. What is at hand of sources are
-        those of these rows, which a fair share of all lines has.
+      observed: LINE rows, all that there are of each line, and those of sources.
       min_contexts: unlike contexts that make a line furniture.
       many_contexts: unlike contexts that make it furniture without further evidence.
       min_days: days from first to last sight that support three contexts.
@@ -314,7 +332,7 @@ def recurring_lines(
         same = keys[order][1:] == keys[order][:-1]
         again[1:] |= same
         again[:-1] |= same
-    order = order[again]
+    order = order[again & (role[order] != _OF_SOURCE)]
 
     def starts(*by: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         if not len(order):

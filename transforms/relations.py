@@ -3,8 +3,7 @@
 A copy is told by its words. A wire report that another outlet has put into its own words
 keeps none of them, but it keeps the order of the telling: sentence after sentence means
 the same. So sentences are aligned by meaning, and what counts is how many of them pair up
-and whether the pairs run in the same order in both texts. Quotations are left out: every
-outlet quotes the minister in the same words.
+and whether the pairs run in the same order in both texts.
 
 Order is measured against its own opposite. Two reports of one police statement are full
 of sentences that are alike, and some of these happen to run in one order; but then about
@@ -19,58 +18,15 @@ outlets had, and nothing shows that one of them rewrote the other.
 S. Needleman and C. Wunsch, "A general method applicable to the search for similarities in
 the amino acid sequence of two proteins", 1970 (the best chain of pairs in order).
 
-Embedding sentences is dear, so a pair is first aligned by the sums of their token
-embeddings, which cost next to nothing, and looked at closely only where that says that
-the sentences may pair up in order.
+Embedding sentences is dear, so two reports are first compared by the words that their
+sentences share (`sentences`), and read only where these run in order, too.
 """
 
-import re
 from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
-
-# A sentence ends at a mark followed by space and a capital, digit or quotation mark, or at
-# a full-width mark, which no space follows.
-_SENTENCE_END = re.compile(
-    r"(?<=[.!?…][\"'”’)])\s+|(?<=[.!?…])\s+(?=\W*[^\W_a-z])|(?<=[。！？])|\n+"
-)
-_QUOTATION = re.compile(
-    r"“[^”\n]{1,2000}”|\"[^\"\n]{1,2000}\"|«[^»\n]{1,2000}»|„[^“\n]{1,2000}“|「[^」\n]{1,2000}」"
-)
-_WORD = re.compile(r"\w+")
-# Shorter sentences are subheads and attributions, alike in any two articles.
-_MIN_SENTENCE_WORDS = 6
-
-
-def sentences(text: str) -> list[str]:
-    """Split a text into its sentences.
-
-    >>> sentences("The dam broke. “Run,” he said. 3 died.")
-    ['The dam broke.', '“Run,” he said.', '3 died.']
-    """
-    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
-
-
-def without_quotations(text: str) -> str:
-    """Give the text without what stands in quotation marks.
-
-    >>> without_quotations("He said “never” and left.")
-    'He said   and left.'
-    """
-    return _QUOTATION.sub(" ", text)
-
-
-def content_sentences(text: str) -> list[str]:
-    """Give the sentences, free of quotations, that are long enough to mean something."""
-    return [
-        sentence
-        for sentence in sentences(without_quotations(text))
-        if len(_WORD.findall(sentence)) >= _MIN_SENTENCE_WORDS
-        # A script without spaces has few words by that count and many characters.
-        or (len(sentence) >= 15 and not sentence.isascii() and " " not in sentence)
-    ]
 
 
 class RewriteRule(NamedTuple):
@@ -90,6 +46,10 @@ class RewriteRule(NamedTuple):
     min_related: int = 8
     min_related_share: float = 0.6
     min_related_contrast: float = 3.0
+    # What the words that sentences share must show for two texts to be read.
+    shared_cosine: float = 0.05
+    min_shared_strength: float = 0.22
+    min_shared_contrast: float = 1.8
     # Sentences of a text that are aligned, and earlier reports that one is aligned with.
     max_sentences: int = 60
     max_reports: int = 300
@@ -130,26 +90,23 @@ class Chain(NamedTuple):
 _NO_STRENGTH = 0.005
 
 
-def align(
-    left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], *, min_cosine: float
-) -> Alignment:
+def align(cosines: npt.NDArray[np.float32], *, min_cosine: float) -> Alignment:
     """Pair the sentences of two texts that are each other's nearest by meaning.
 
     Args:
-      left: shape (m, d), unit vectors of the sentences of one text in their order.
-      right: shape (n, d), of the other.
+      cosines: shape (m, n). Of each sentence of one text with each of the other, in the
+        order of the texts.
       min_cosine: below it, two nearest sentences still do not mean the same.
     """
-    if not len(left) or not len(right):
+    if not cosines.size:
         return Alignment(0, 0.0, 0.0)
-    cosines = left @ right.T
     nearest = cosines.argmax(axis=1)
-    rows = np.arange(len(left))
+    rows = np.arange(len(cosines))
     mutual = (cosines.argmax(axis=0)[nearest] == rows) & (
         cosines[rows, nearest] >= min_cosine
     )
     pairs = int(mutual.sum())
-    share = pairs / min(len(left), len(right))
+    share = pairs / min(cosines.shape)
     if pairs < 2:
         return Alignment(pairs, share, 0.0)
     # Both sides of a mutual pair are distinct, so ranks have no ties.
@@ -159,21 +116,18 @@ def align(
     return Alignment(pairs, share, order)
 
 
-def chain(
-    left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], *, related_cosine: float
-) -> Chain:
+def chain(cosines: npt.NDArray[np.float32], *, related_cosine: float) -> Chain:
     """Find the chain of related sentences that runs through two texts in order.
 
     Args:
-      left: shape (m, d), unit vectors of the sentences of one text in their order.
-      right: shape (n, d), of the other.
+      cosines: as of `align`.
       related_cosine: above it, two sentences tell of related things.
     """
-    shorter = min(len(left), len(right))
+    shorter = min(cosines.shape)
     if not shorter:
         return Chain(0, 0.0, 0.0, 0.0)
     # Rounded, so that the last bits of a product of matrices decide nothing.
-    excess = np.round(np.maximum(left @ right.T - related_cosine, 0), 4).astype(np.float64)
+    excess = np.round(np.maximum(cosines - related_cosine, 0), 4).astype(np.float64)
     weight, pairs = _best_chain(excess)
     against, _ = _best_chain(np.ascontiguousarray(excess[:, ::-1]))
     strength = weight / shorter
@@ -200,12 +154,17 @@ def _best_chain(excess: npt.NDArray[np.float64]) -> tuple[float, int]:
     return float(weights[m, n]), int(lengths[m, n])
 
 
-def may_be_rewrite(glance: Alignment, rule: RewriteRule) -> bool:
-    """Tell from an alignment by token embeddings whether a closer one is worth its cost."""
+def may_be_rewrite(shared: Chain, rule: RewriteRule) -> bool:
+    """Tell from the words that sentences share whether two texts are worth reading.
+
+    Args:
+      shared: the chain of sentences by `shared_cosines`, above `rule.shared_cosine`.
+      rule: see there.
+    """
     return (
-        glance.pairs >= rule.min_pairs
-        and glance.share >= rule.min_share - 0.05
-        and glance.order >= 0.5
+        shared.pairs >= rule.min_pairs
+        and shared.strength >= rule.min_shared_strength
+        and shared.contrast >= rule.min_shared_contrast
     )
 
 

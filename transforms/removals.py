@@ -19,7 +19,7 @@ from schemas.batch import concatenate, split_by
 from schemas.story import BOILERPLATE
 from transforms.recurrence import source_keys
 
-_SHARDS = 64
+_SHARDS = 8
 
 
 def summarise_removed(
@@ -39,25 +39,28 @@ def summarise_removed(
     Returns:
       BOILERPLATE rows, by source, the commonest line first.
     """
-    folded = pc.replace_substring_regex(removed.column("line"), r"\d+", "0").to_pylist()
-    groups: dict[tuple[str | None, str, str], list[int]] = collections.defaultdict(list)
-    sources = removed.column("source").to_pylist()
-    reasons = removed.column("reason").to_pylist()
-    for row, key in enumerate(zip(sources, reasons, folded, strict=True)):
-        groups[key].append(row)
-    articles = removed.column("article_id").to_pylist()
-    words = removed.column("word_count").to_pylist()
-    lines = removed.column("line").to_pylist()
-
+    folded = pc.replace_substring_regex(removed.column("line"), r"\d+", "0")
+    rows = pa.Table.from_batches([removed]).append_column("folded", folded)
+    together = ["source", "reason", "folded"]
+    written = rows.group_by([*together, "line"]).aggregate([([], "count_all")])
+    written = written.sort_by([("count_all", "descending"), ("line", "ascending")])
+    # In the order of rows, so that the first is the commonest.
+    lines = written.group_by(together, use_threads=False).aggregate([("line", "first")])
+    groups = rows.group_by(together).aggregate(
+        [("article_key", "count_distinct"), ("article_id", "min"), ("word_count", "sum")]
+    )
+    keys = (lines.column(name).to_pylist() for name in together)
+    chosen = dict(
+        zip(zip(*keys, strict=True), lines.column("line_first").to_pylist(), strict=True)
+    )
     by_source: dict[str | None, list[tuple[int, str, str, int, str]]] = (
         collections.defaultdict(list)
     )
-    for (source, reason, _), rows in groups.items():
-        written = collections.Counter(lines[row] for row in rows)
-        line = min(written, key=lambda line: (-written[line], line))
-        found_in = {articles[row] for row in rows}
-        total = sum(words[row] for row in rows)
-        by_source[source].append((len(found_in), line, reason, total, min(found_in)))
+    for source, reason, line, found_in, example, total in zip(
+        *(groups.column(name).to_pylist() for name in groups.column_names), strict=True
+    ):
+        written_as = chosen[source, reason, line]
+        by_source[source].append((found_in, written_as, reason, total, example))
     summary = []
     for source in sorted(by_source, key=lambda source: (source is None, source or "")):
         found = sorted(by_source[source], key=lambda entry: (-entry[0], entry[1:]))

@@ -26,10 +26,13 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 from schemas.article import ARTICLE, REJECT
 from schemas.batch import Collections, column, concatenate, split_by
+from transforms.normalisation import hashes, utf8
+from transforms.spilling import SpillArticles, Spilled, read_back
 
 SHARDS = 16
 NO_TIME = np.iinfo(np.int64).max
@@ -65,6 +68,9 @@ SETTLEMENT = pa.schema(
     ]
 )
 
+# What is stored of an article, but what it is called and where it was found.
+_STORED = ("url", "source", "language", "title", "text")
+
 # What instances are sorted by: the first of an id keeps it.
 _ORDER = (
     "base_key",
@@ -89,20 +95,22 @@ def id_parts(article_id: str) -> tuple[str, int]:
 
 def pack_instances(articles: pa.RecordBatch) -> pa.RecordBatch:
     """Reduce articles to rows of INSTANCE, in their order."""
-    parts = [
-        id_parts(article_id) for article_id in articles.column("article_id").to_pylist()
-    ]
-    published = articles.column("published_at").cast(pa.int64()).fill_null(NO_TIME)
-    rows = articles.select(["url", "source", "language", "title", "text"]).to_pylist()
-    row_keys = [_key("\0".join(value or "" for value in row.values())) for row in rows]
+    bases = column(articles, "article_key").copy()
+    numbers = np.zeros(articles.num_rows, np.int32)
+    ids = articles.column("article_id")
+    numbered = pc.match_substring(ids, "#").to_numpy(zero_copy_only=False)
+    for row in np.flatnonzero(numbered):
+        base, numbers[row] = id_parts(ids[row].as_py())
+        bases[row] = _key(base)
+    stored = [pc.fill_null(articles.column(name), "") for name in _STORED]
     return pa.RecordBatch.from_arrays(
         [
-            pa.array([_key(base) for base, _ in parts], pa.uint64()),
-            pa.array([number for _, number in parts], pa.int32()),
-            published,
+            pa.array(bases, pa.uint64()),
+            pa.array(numbers),
+            articles.column("published_at").cast(pa.int64()).fill_null(NO_TIME),
             articles.column("content_key"),
-            pa.array(row_keys, pa.uint64()),
-            pa.array(instance_keys(articles), pa.uint64()),
+            pa.array(hashes(*utf8(pc.binary_join_element_wise(*stored, "\0")))),
+            pa.array(instance_keys(articles)),
         ],
         schema=INSTANCE,
     )
@@ -114,10 +122,9 @@ def _key(text: str) -> int:
 
 def instance_keys(articles: pa.RecordBatch) -> npt.NDArray[np.uint64]:
     """Give a hash of each article's place in the input: shape (n,)."""
-    files = articles.column("file").to_pylist()
-    positions = articles.column("position").to_pylist()
-    places = zip(files, positions, strict=True)
-    return np.array([_key(f"{file}\0{position}") for file, position in places], np.uint64)
+    positions = articles.column("position").cast(pa.string())
+    places = pc.binary_join_element_wise(articles.column("file"), positions, "\0")
+    return hashes(*utf8(places))
 
 
 def settlements(instances: pa.RecordBatch) -> pa.RecordBatch:
@@ -129,6 +136,13 @@ def settlements(instances: pa.RecordBatch) -> pa.RecordBatch:
     Returns:
       Batch of SETTLEMENT, ascending by instance_key.
     """
+    # Few ids repeat: the rows of all others are left out of what follows.
+    bases = column(instances, "base_key")
+    order = np.argsort(bases)
+    same = bases[order][1:] == bases[order][:-1]
+    met = np.zeros(len(bases), bool)
+    met[order[1:][same]] = met[order[:-1][same]] = True
+    instances = instances.filter(pa.array(met))
     fields = {name: column(instances, name) for name in INSTANCE.names}
     ranks = {"rarity": -_rows_of_content(fields), **fields}
     # The last key that lexsort is given is the first that it sorts by.
@@ -137,7 +151,7 @@ def settlements(instances: pa.RecordBatch) -> pa.RecordBatch:
     same_base = ordered["base_key"][1:] == ordered["base_key"][:-1]
     same_id = same_base & (ordered["number"][1:] == ordered["number"][:-1])
     starts = np.flatnonzero(np.r_[True, ~same_base])
-    # Few ids repeat: the loop is over the base keys that hold one that does.
+    # The loop is over the base keys that hold an id that repeats.
     repeats = np.unique(np.searchsorted(starts, np.flatnonzero(same_id), "right") - 1)
     ends = np.r_[starts[1:], instances.num_rows]
     settled: list[dict[str, int]] = []
@@ -205,6 +219,8 @@ def settle_ids(
         rows = np.flatnonzero(known[places] == keys)
         changes = batch.take(pa.array(places[rows])).to_pylist()
         found.update(zip(rows.tolist(), changes, strict=True))
+    if not found:
+        return articles, pa.RecordBatch.from_pylist([], schema=REJECT)
     columns = {name: articles.column(name).to_pylist() for name in CHANGED}
     rejects: list[dict[str, object]] = []
     stays = np.ones(articles.num_rows, bool)
@@ -246,7 +262,13 @@ Tagged: TypeAlias = (
 
 @dataclasses.dataclass(eq=False)
 class SettleRepeatedIds(beam.PTransform):
-    """Give every article an id of its own: `articles` (ARTICLE), `rejects` (REJECT)."""
+    """Give every article an id of its own: `articles` (ARTICLE), `rejects` (REJECT).
+
+    Attributes:
+      folder: staging folder of this attempt, where articles wait until all ids are known.
+    """
+
+    folder: str
 
     def expand(self, articles: beam.PCollection[pa.RecordBatch]) -> Collections:
         """Group the packed ids, give what is settled back to the articles."""
@@ -256,9 +278,14 @@ class SettleRepeatedIds(beam.PTransform):
             | "Group" >> beam.GroupByKey()
             | "Settle" >> beam.FlatMap(self._settle)
         )
-        outputs = articles | "Apply" >> beam.ParDo(
-            self._apply, beam.pvalue.AsList(settled)
-        ).with_outputs("articles", "rejects")
+        outputs = (
+            articles
+            | "Spill" >> SpillArticles(self.folder)
+            | "Apply"
+            >> beam.ParDo(self._apply, beam.pvalue.AsList(settled)).with_outputs(
+                "articles", "rejects"
+            )
+        )
         return {"articles": outputs["articles"], "rejects": outputs["rejects"]}
 
     def _pack(self, articles: pa.RecordBatch) -> Iterable[tuple[int, pa.RecordBatch]]:
@@ -272,9 +299,8 @@ class SettleRepeatedIds(beam.PTransform):
         if settled.num_rows:
             yield settled
 
-    def _apply(
-        self, articles: pa.RecordBatch, settled: list[pa.RecordBatch]
-    ) -> Iterator[Tagged]:
+    def _apply(self, waiting: Spilled, settled: list[pa.RecordBatch]) -> Iterator[Tagged]:
+        articles = read_back(waiting)
         kept, rejects = settle_ids(articles, settled) if settled else (articles, None)
         if kept.num_rows:
             yield beam.pvalue.TaggedOutput("articles", kept)

@@ -6,7 +6,7 @@ side input of 32 bytes for each article in company.
 """
 
 import dataclasses
-from collections import Counter
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
@@ -19,14 +19,16 @@ from schemas.batch import Collections, column, concatenate, split_by, with_colum
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from transforms.background import NO_BACKGROUND
-from transforms.embedding import embed, token_vectors
+from transforms.canonical import Row
+from transforms.embedding import embed
+from transforms.keywords import keywords
 from transforms.membership import look_up
 from transforms.parquet import Part, write_part
 from transforms.relations import FollowUpRule, RewriteRule
+from transforms.rewrites import Rewrites, find_rewrites
 from transforms.story_scoring import DATA, shared_story_model
 from transforms.tables import story_tables
 from transforms.term_vectors import document_shares, inverse_document_frequencies
-from transforms.terms import keywords
 
 # Tokens of a sentence that are embedded when two reports are aligned.
 _SENTENCE_TOKENS = 48
@@ -72,19 +74,6 @@ def with_vectors(batch: pa.RecordBatch) -> pa.RecordBatch:
     return with_column(batch, "vector", lists)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Encoder:
-    """Embeds sentences by the model of the run."""
-
-    model: str
-
-    def glance(self, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
-        return token_vectors(sentences, model=self.model, max_tokens=_SENTENCE_TOKENS)
-
-    def read(self, sentences: Sequence[str]) -> npt.NDArray[np.float32]:
-        return embed(sentences, model=self.model, max_tokens=_SENTENCE_TOKENS)
-
-
 class _WriteStories(beam.DoFn):
     """Makes the tables of a shard of whole stories and writes them."""
 
@@ -100,9 +89,10 @@ class _WriteStories(beam.DoFn):
             concatenate(given["copy_edges"], COPY_EVIDENCE),
             concatenate(given["story_edges"], STORY_EVIDENCE),
             run_id=self.settings.run_id,
-            encoder=_Encoder(self.settings.model) if self.settings.model else None,
-            keywords=self._keywords,
-            rewrite=self.settings.rewrite,
+            keywords=functools.partial(
+                keywords, rarity=self._rarity, count=self.settings.keyword_count
+            ),
+            find_rewrites=self._find_rewrites,
             follow_up=self.settings.follow_up,
         )
         for table, rows in made.rows.items():
@@ -115,24 +105,33 @@ class _WriteStories(beam.DoFn):
                 statistics=made.statistics if table == "articles" else None,
             )
 
-    def _keywords(self, texts: Sequence[str], languages: Sequence[str]) -> list[str]:
+    def _find_rewrites(self, stories: Sequence[Sequence[Row]]) -> list[Rewrites]:
+        model = self.settings.model
+        if model is None:
+            return [{} for _ in stories]
+        return find_rewrites(
+            stories,
+            reader=functools.partial(embed, model=model, max_tokens=_SENTENCE_TOKENS),
+            rarity=self._rarity,
+            rule=self.settings.rewrite,
+        )
+
+    def _rarity(
+        self, terms: npt.NDArray[np.uint64], language: str
+    ) -> npt.NDArray[np.float32]:
+        """Give inverse document frequencies in ordinary news of a language."""
         backgrounds = shared_story_model(self.settings.model_folder).backgrounds
-        language = Counter(languages).most_common(1)[0][0]
         background = backgrounds.get(language, NO_BACKGROUND).terms
-
-        def rarity(terms: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
-            return inverse_document_frequencies(
-                document_shares(
-                    terms,
-                    np.zeros(len(terms), np.int64),
-                    0,
-                    background,
-                    prior_documents=0,
-                    min_share=0.5 / (background.documents + 1),
-                )
+        return inverse_document_frequencies(
+            document_shares(
+                terms,
+                np.zeros(len(terms), np.int64),
+                0,
+                background,
+                prior_documents=0,
+                min_share=0.5 / (background.documents + 1),
             )
-
-        return keywords(texts, languages, rarity, self.settings.keyword_count)
+        )
 
 
 @dataclasses.dataclass(eq=False)

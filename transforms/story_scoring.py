@@ -27,6 +27,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -34,7 +35,7 @@ import pyarrow as pa
 from schemas.batch import column, concatenate
 from schemas.match import STORY_EDGE
 from transforms.background import NO_BACKGROUND, Background, read_background
-from transforms.blocking import Neighbours, candidate_pairs
+from transforms.blocking import WINDOW, Neighbours, candidate_pairs
 from transforms.context import (
     CONTEXT_FEATURES,
     article_counts,
@@ -42,6 +43,7 @@ from transforms.context import (
     score_graph,
     unscored_pairs,
 )
+from transforms.nearest import time_order
 from transforms.pair_features import (
     EMBEDDED_FEATURES,
     PAIR_FEATURES,
@@ -118,8 +120,22 @@ def probabilities(
     Raises:
       ValueError: if the weights are not those of exactly these names.
     """
-    logits = features.astype(np.float64) @ weights.vector(names) + weights.bias
+    logits = _logits(features, weights.vector(names), weights.bias)
     return (1 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _logits(
+    features: npt.NDArray[np.floating], weights: npt.NDArray[np.float64], bias: float
+) -> npt.NDArray[np.float64]:
+    """Give the weighed sum of each row, added up in one order on every machine."""
+    logits = np.empty(len(features), np.float64)
+    for row in range(len(features)):
+        logit = bias
+        for number in range(len(weights)):
+            logit += features[row, number] * weights[number]
+        logits[row] = logit
+    return logits
 
 
 def pair_probabilities(
@@ -225,19 +241,28 @@ def first_scores(
         articles = weigh_again(counts)
         features[again] = pair_features(pairs[again], articles, facts)
         scores[again] = pair_probabilities(features[again], pair, embedded)
+    new = None
     for _ in range(ROUNDS):
         graph = score_graph(pairs, scores, size, above=GRAPH_FLOOR)
-        more = unscored_pairs(graph, pairs, strong=STRONG, weak=WEAK, most=MOST_COMPLETED)
+        more = unscored_pairs(
+            graph, pairs, strong=STRONG, weak=WEAK, most=MOST_COMPLETED, new=new
+        )
         if not len(more):
             break
         more_features = pair_features(more, articles, facts)
         more_scores = pair_probabilities(more_features, pair, embedded)
-        joined = np.concatenate([pairs, more])
-        order = np.lexsort((joined[:, 1], joined[:, 0]))
-        pairs = joined[order]
-        features = np.concatenate([features, more_features])[order]
-        scores = np.concatenate([scores, more_scores])[order]
+        new = np.zeros(size, np.bool_)
+        new[more[more_scores > GRAPH_FLOOR]] = True
+        places = np.searchsorted(_codes(pairs), _codes(more))
+        pairs = np.insert(pairs, places, more, axis=0)
+        features = np.insert(features, places, more_features, axis=0)
+        scores = np.insert(scores, places, more_scores)
     return pairs, features, scores
+
+
+def _codes(pairs: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Give each pair as one number, in the order of the pairs."""
+    return pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
 
 
 def second_scores(
@@ -268,7 +293,7 @@ def block_background(
 
 
 def score_articles(
-    fingerprints: pa.RecordBatch, model: StoryModel
+    fingerprints: pa.RecordBatch, model: StoryModel, *, window: int = WINDOW
 ) -> tuple[ScoredPairs, WeighedArticles]:
     """Propose and score the pairs of one block.
 
@@ -276,11 +301,17 @@ def score_articles(
       fingerprints: FINGERPRINT rows in ascending order of article_key, and `vector`
         where articles are embedded.
       model: see there.
+      window: articles between two in time up to which these are compared.
     """
     background = block_background(fingerprints, model.backgrounds)
     articles = weigh_articles(fingerprints, background, model.rarity)
     facts = article_facts(fingerprints)
-    proposed = candidate_pairs(articles, facts.vectors, neighbours=model.neighbours)
+    proposed = candidate_pairs(
+        articles,
+        facts.vectors,
+        neighbours=model.neighbours,
+        order=time_order(fingerprints.column("published"), window),
+    )
     pairs, features, first = first_scores(
         proposed,
         articles,
@@ -329,6 +360,23 @@ def score_block(
         ],
         schema=STORY_EDGE,
     )
+
+
+# Columns that scoring does not read: much of what is shuffled.
+_NOT_COMPARED = (
+    "article_id",
+    "source",
+    "credited_source",
+    "removed_word_count",
+    "has_title",
+    "text_key",
+    "passage_keys",
+)
+
+
+def compared(fingerprints: pa.RecordBatch) -> pa.RecordBatch:
+    """Give FINGERPRINT rows without the columns that scoring does not read."""
+    return fingerprints.drop_columns(list(_NOT_COMPARED))
 
 
 def read_story_model(folder: pathlib.Path) -> StoryModel:

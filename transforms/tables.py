@@ -2,46 +2,47 @@
 
 Every story stands in one shard with the texts of all its members. What the earlier stages
 decided from fingerprints is written down here with its evidence: the canonical article
-and why, how each member stands to it, and the passages that copies share, as offsets into
-both cleaned texts.
+and why, and how each member stands to it.
 """
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.batch import column
+from schemas.batch import column, with_column
 from schemas.story import ARTICLES, CHANGES, INDEX, MEMBER, STORIES
-from transforms.canonical import (
-    CopyEdge,
-    Resolved,
-    SentenceEncoder,
-    StoryEdge,
-    resolve_story,
-)
+from transforms.canonical import Row, StoryEdge, resolve_story
 from transforms.evidence import match_rows
-from transforms.relations import FollowUpRule, RewriteRule
+from transforms.relations import FollowUpRule
+from transforms.rewrites import Rewrites
+from transforms.speakers import (
+    COPY_RELATIONS,
+    CopyEdges,
+    Speakers,
+    copied,
+    edges_between,
+    group_speakers,
+    rows_among,
+)
 
-# Names what a story is about: texts of its members and their languages -> words.
-Keywords = Callable[[Sequence[str], Sequence[str]], list[str]]
-_TITLE_CHARACTERS = 120
-_MEMBER_COLUMNS = tuple(field.name for field in MEMBER)
+# Names what stories are about: titles, texts and languages of their members, and where
+# each story begins -> words.
+Keywords = Callable[
+    [pa.Array, pa.Array, Sequence[str], npt.NDArray[np.int64]], pa.ListArray
+]
+# Finds who retells whom: for each story its reports in the order of time -> positions.
+FindRewrites = Callable[[Sequence[Sequence[Row]]], list[Rewrites]]
+_REPORT_COLUMNS = ("text", "source", "published_at", "language")
 _RESOLVED_COLUMNS = (
     "article_id",
     "source",
     "credited_source",
     "published_at",
-    "title",
-    "text",
-    "word_count",
-    "removed_word_count",
-    "group_key",
     "terms",
     "lead_terms",
 )
@@ -81,9 +82,8 @@ def story_tables(
     story_edges: pa.RecordBatch,
     *,
     run_id: str,
-    encoder: SentenceEncoder | None,
     keywords: Keywords,
-    rewrite: RewriteRule,
+    find_rewrites: FindRewrites,
     follow_up: FollowUpRule,
 ) -> Tables:
     """Make the rows of the tables from the stories of one shard.
@@ -94,192 +94,318 @@ def story_tables(
       copy_edges: COPY_EVIDENCE rows whose first article is in the shard, near misses too.
       story_edges: STORY_EVIDENCE rows, likewise.
       run_id: of this run.
-      encoder: embeds sentences, where a model takes part.
       keywords: names what a story is about.
-      rewrite: what makes two reports rewrites of one.
+      find_rewrites: finds who retells whom.
       follow_up: what makes a report a follow-up.
     """
     articles = in_story_order(articles)
     count = articles.num_rows
-    story_keys = column(articles, "story_key")
+    keys, story_keys = (column(articles, name) for name in ("article_key", "story_key"))
     starts = np.flatnonzero(np.r_[count > 0, story_keys[1:] != story_keys[:-1]])
-    ends = np.r_[starts[1:], count] if count else starts
-    place = {key: i for i, key in enumerate(column(articles, "article_key").tolist())}
-    story_of = np.repeat(np.arange(len(starts)), ends - starts)
-    copies = _edges_by_story(copy_edges, place, story_of)
-    scored = _edges_by_story(story_edges, place, story_of)
-    relation = np.full(count, "canonical", dtype=object)
-    matched: list[int | None] = [None] * count
-    numbers: dict[str, list[float | None]] = {
-        name: [None] * count for name in ("jaccard", "containment", "cosine", "story_score")
-    }
-    resolved: list[Resolved | None] = []
-    for story, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        if end - start == 1:
-            resolved.append(None)
-            continue
+    story_of = np.repeat(np.arange(starts.size), np.diff(np.append(starts, count)))
+    groups, group_starts = in_row_order(column(articles, "group_key"))
+    members = copied(articles)
+    edges = edges_between(copy_edges, keys, groups)
+    speakers = group_speakers(members, groups, edges)
+    canonical = speakers.rows[groups[starts]]
+    reasons = [speakers.reasons[group] for group in groups[starts].tolist()]
+    independent = np.ones(starts.size, np.int32)
+    decided = copy_standings(members, speakers, edges)
+    relation = np.array(decided["relation"].to_pylist(), object)
+    matched = speakers.matched.copy()
+    cosines, scores = (np.full(count, None, object) for _ in range(2))
+    left, right, together = _story_rows_of(story_edges, keys, story_of)
+    scored = _edges_by_story(story_edges, left, right, together, story_of)
+    ends = np.append(starts[1:], count)
+    several = np.flatnonzero(np.bincount(story_of[group_starts]) > 1).tolist()
+    first_groups = np.append(groups[starts], group_starts.size)
+    rewrites = _rewrites_of(
+        articles,
+        [speakers.rows[slice(*first_groups[story : story + 2])] for story in several],
+        find_rewrites,
+    )
+    for story, retold in zip(several, rewrites, strict=True):
+        start, end = int(starts[story]), int(ends[story])
+        own, local = np.unique(groups[start:end], return_inverse=True)
         answer = resolve_story(
             articles.slice(start, end - start).select(_RESOLVED_COLUMNS).to_pylist(),
-            [_copy_edge(edge, place, start) for edge in copies[story] if edge["relation"]],
-            [_story_edge(edge, place, start) for edge in scored[story]],
-            encoder=encoder,
-            rewrite=rewrite,
+            local.tolist(),
+            (speakers.rows[own] - start).tolist(),
+            [
+                StoryEdge(one - start, other - start, score, cosine)
+                for one, other, score, cosine in scored[story]
+            ],
+            retold,
             follow_up=follow_up,
         )
-        resolved.append(answer)
+        canonical[story] = start + answer.canonical
+        reasons[story] = answer.reason
+        independent[story] = answer.independent_count
         for i, standing in answer.standings.items():
             relation[start + i] = standing.relation
             if standing.matched is not None:
                 matched[start + i] = start + standing.matched
-            for name, values in numbers.items():
-                values[start + i] = getattr(standing, name)
-    group_first, groups = _first_of_groups(articles)
+            cosines[start + i] = standing.cosine
+            scores[start + i] = standing.story_score
     ids = articles.column("article_id")
-    story_ids = ids.take(pa.array(starts[story_of]))
-    decided = {
-        "story_id": story_ids,
-        "duplicate_group_id": ids.take(pa.array(group_first)),
+    decided |= {
+        "story_id": ids.take(pa.array(starts[story_of])),
+        "duplicate_group_id": ids.take(pa.array(group_starts[groups])),
         "relation": pa.array(relation, pa.string()),
-        "matched_article_id": ids.take(pa.array(matched, pa.int64())),
-        **{name: pa.array(values, pa.float32()) for name, values in numbers.items()},
-        "run_id": pa.array([run_id] * count, pa.string()),
+        "matched_article_id": ids.take(pa.array(matched, mask=matched < 0)),
+        "cosine": pa.array(cosines, pa.float32()),
+        "story_score": pa.array(scores, pa.float32()),
+        "run_id": pa.repeat(run_id, count),
     }
-    rows, index = (
-        pa.RecordBatch.from_arrays(
-            [
-                decided[field.name]
-                if field.name in decided
-                else articles.column(field.name)
-                for field in schema
-            ],
-            schema=schema,
-        )
-        for schema in (ARTICLES, INDEX)
-    )
+    tables = article_tables(articles, decided) | {
+        "stories": story_rows(
+            with_column(members, "relation", decided["relation"]),
+            starts,
+            canonical=canonical,
+            reasons=reasons,
+            independent=independent,
+            run_id=run_id,
+            keywords=keywords(
+                articles.column("title"),
+                articles.column("text"),
+                articles.column("language").to_pylist(),
+                starts,
+            ),
+        ),
+        "matches": match_rows(copy_edges, story_edges, together, run_id),
+    }
+    copies = np.bincount(groups, minlength=group_starts.size) > 1
+    return Tables(tables, statistics(tables, copy_groups=int(copies.sum())))
+
+
+def _rewrites_of(
+    articles: pa.RecordBatch,
+    speakers: Sequence[npt.NDArray[np.int64]],
+    find_rewrites: FindRewrites,
+) -> list[Rewrites]:
+    """Find who retells whom in stories.
+
+    Args:
+      articles: in story order.
+      speakers: of each story, the row that speaks for each copy group.
+      find_rewrites: as of `story_tables`.
+
+    Returns:
+      For each story, numbers of copy groups: of the rewrites and of what they retell.
+    """
+    # The rows of a story stand in the order of time, and so must its reports.
+    orders = [np.argsort(rows) for rows in speakers]
     stories = [
-        _story_row(rows.slice(start, end - start), answer, run_id, keywords)
-        for start, end, answer in zip(starts, ends, resolved, strict=True)
+        articles.select(_REPORT_COLUMNS).take(pa.array(rows[order])).to_pylist()
+        for rows, order in zip(speakers, orders, strict=True)
     ]
-    return Tables(
-        {
-            "articles": rows,
-            "stories": pa.RecordBatch.from_pylist(stories, schema=STORIES),
-            "matches": match_rows(
-                articles, copy_edges, story_edges, place, story_of, run_id
+    return [
+        {int(order[later]): int(order[earlier]) for later, earlier in found.items()}
+        for found, order in zip(find_rewrites(stories), orders, strict=True)
+    ]
+
+
+def in_row_order(
+    keys: npt.NDArray[np.uint64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Number groups by their first rows.
+
+    Args:
+      keys: shape (n,). Key of each row's group.
+
+    Returns:
+      groups: shape (n,). The number of each row's group.
+      starts: shape (g,), ascending. The first row of each group.
+    """
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(first.size, np.int64)
+    rank[order] = np.arange(first.size)
+    return rank[inverse], first[order]
+
+
+def copy_standings(
+    members: pa.RecordBatch, speakers: Speakers, edges: CopyEdges
+) -> dict[str, pa.Array]:
+    """Say how articles stand among their copies, as columns of ARTICLES.
+
+    Args:
+      members: schema COPIED.
+      speakers: of their copy groups.
+      edges: the pairs within the groups.
+    """
+    alone = speakers.edges < 0
+    taken = pa.array(speakers.edges, mask=alone)
+    relations = pa.array([COPY_RELATIONS[code] for code in edges.relation], pa.string())
+    return {
+        "relation": pc.fill_null(relations.take(taken), "canonical"),
+        "matched_article_id": members.column("article_id").take(
+            pa.array(speakers.matched, mask=alone)
+        ),
+        "jaccard": pa.array(edges.jaccard, pa.float32()).take(taken),
+        "containment": pa.array(edges.containment, pa.float32()).take(taken),
+    }
+
+
+def article_tables(
+    articles: pa.RecordBatch, decided: Mapping[str, pa.Array]
+) -> dict[str, pa.RecordBatch]:
+    """Make the rows of `articles`, `index` and `changes`.
+
+    Args:
+      articles: n rows with the columns of CLEANED and FINGERPRINT, and `vector`.
+      decided: the other columns of ARTICLES and INDEX, by name.
+    """
+    given = dict(zip(articles.schema.names, articles.columns, strict=True)) | {
+        "change": pa.repeat("story_assigned", articles.num_rows),
+        "previous_id": pa.nulls(articles.num_rows, pa.string()),
+        **decided,
+    }
+    return {
+        table: pa.RecordBatch.from_arrays(
+            [given[name] for name in schema.names], schema=schema
+        )
+        for table, schema in (
+            ("articles", ARTICLES),
+            ("index", INDEX),
+            ("changes", CHANGES),
+        )
+    }
+
+
+def story_rows(
+    members: pa.RecordBatch,
+    starts: npt.NDArray[np.int64],
+    *,
+    canonical: npt.NDArray[np.int64],
+    reasons: Sequence[str],
+    independent: npt.NDArray[np.int32],
+    run_id: str,
+    keywords: pa.Array | None = None,
+) -> pa.RecordBatch:
+    """Make the rows of `stories`.
+
+    Args:
+      members: n rows of COPIED with `relation`, in story order.
+      starts: shape (s,), ascending. The first row of each story.
+      canonical: shape (s,). The row that speaks for each.
+      reasons: s reasons for that.
+      independent: shape (s,). Distinct origins of each.
+      run_id: of this run.
+      keywords: s lists of words; none by default.
+    """
+    count, rows = starts.size, members.num_rows
+    sizes = np.diff(np.append(starts, rows))
+    story_of = np.repeat(np.arange(count), sizes)
+    leading = pa.array(canonical)
+    ids, published = members.column("article_id"), members.column("published_at")
+    sources = _distinct(members.column("source"), story_of, count)
+    # Canonical first; the others are in time order already.
+    order = np.lexsort((np.arange(rows), np.arange(rows) != canonical[story_of], story_of))
+    listed = members.take(pa.array(order))
+    columns = {
+        "story_id": ids.take(pa.array(starts)),
+        "canonical_article_id": ids.take(leading),
+        "canonical_reason": pa.array(reasons, pa.string()),
+        "title": members.column("headline").take(leading),
+        "first_published_at": published.take(pa.array(starts)),
+        "last_published_at": _latest(published, starts),
+        "article_count": pa.array(sizes, pa.int32()),
+        "source_count": pc.list_value_length(sources),
+        "independent_count": pa.array(independent, pa.int32()),
+        "sources": sources,
+        "languages": _distinct(members.column("language"), story_of, count),
+        "keywords": keywords
+        if keywords is not None
+        else pa.array([[]] * count, pa.list_(pa.string())),
+        "members": pa.ListArray.from_arrays(
+            pa.array(np.append(starts, rows), pa.int32()),
+            pa.StructArray.from_arrays(
+                [listed.column(field.name) for field in MEMBER], fields=list(MEMBER)
             ),
-            "changes": _change_rows(rows),
-            "index": index,
-        },
-        {
-            "articles": count,
-            "copy_groups": groups,
-            "stories": len(stories),
-            "stories_of_several": sum(answer is not None for answer in resolved),
-            "largest_story": max((row["article_count"] for row in stories), default=0),
-            "removed_words": int(pc.sum(rows.column("removed_word_count")).as_py() or 0),
-            "thin_articles": int(pc.sum(rows.column("thin")).as_py() or 0),
-            "undated_articles": rows.column("published_at").null_count,
-            "dropped_dates": sum(
-                note in ("implausible_date", "unreadable_date")
-                for note in rows.column("notes").flatten().to_pylist()
-            ),
-        },
+        ),
+        "run_id": pa.repeat(run_id, count),
+    }
+    return pa.RecordBatch.from_arrays(
+        [columns[name] for name in STORIES.names], schema=STORIES
     )
+
+
+def statistics(tables: Mapping[str, pa.RecordBatch], *, copy_groups: int) -> dict[str, int]:
+    """Count what the manifest tells of a shard, given its tables."""
+    articles, sizes = tables["articles"], tables["stories"].column("article_count")
+    vectors = tables["index"].column("vector")
+    notes = articles.column("notes").flatten()
+    dropped = pc.is_in(notes, pa.array(["implausible_date", "unreadable_date"]))
+    return {
+        "articles": articles.num_rows,
+        "copy_groups": copy_groups,
+        "stories": len(sizes),
+        "stories_of_several": pc.sum(pc.greater(sizes, 1)).as_py() or 0,
+        "largest_story": pc.max(sizes).as_py() or 0,
+        "removed_words": pc.sum(articles.column("removed_word_count")).as_py() or 0,
+        "embedded_articles": len(vectors) - vectors.null_count,
+        "thin_articles": pc.sum(articles.column("thin")).as_py() or 0,
+        "undated_articles": articles.column("published_at").null_count,
+        "dropped_dates": pc.sum(dropped).as_py() or 0,
+    }
+
+
+def _latest(published: pa.Array, starts: npt.NDArray[np.int64]) -> pa.Array:
+    """Give the last time of each story, whose undated articles come last; null if none."""
+    times = pc.fill_null(published.cast(pa.int64()), np.iinfo(np.int64).min).to_numpy()
+    latest = np.maximum.reduceat(times, starts) if starts.size else times
+    undated = latest == np.iinfo(np.int64).min
+    return pa.array(latest, pa.int64(), mask=undated).cast(published.type)
+
+
+def _distinct(
+    values: pa.Array, story_of: npt.NDArray[np.int64], count: int
+) -> pa.ListArray:
+    """List the distinct values of each story, ascending, without null and ""."""
+    encoded = values.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary)
+    rank = np.empty(len(order), np.int64)
+    rank[order.to_numpy()] = np.arange(len(order))
+    said = pc.fill_null(pc.greater(pc.binary_length(values), 0), False)
+    codes = rank[encoded.indices.filter(said).to_numpy()]
+    owners = story_of[said.to_numpy(zero_copy_only=False)]
+    found = np.unique(owners * max(len(order), 1) + codes)
+    owners, codes = np.divmod(found, max(len(order), 1))
+    offsets = np.append(0, np.cumsum(np.bincount(owners, minlength=count)))
+    listed = encoded.dictionary.take(order).take(pa.array(codes))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), listed)
+
+
+def _story_rows_of(
+    edges: pa.RecordBatch, keys: npt.NDArray[np.uint64], story_of: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Give the rows of both ends of edges, -1 elsewhere, and who is in one story."""
+    left, right = (
+        rows_among(keys, column(edges, name)) for name in ("article_key", "matched_key")
+    )
+    together = (left >= 0) & (right >= 0)
+    together[together] = story_of[left[together]] == story_of[right[together]]
+    return left, right, together
 
 
 def _edges_by_story(
-    edges: pa.RecordBatch, place: dict[int, int], story_of: npt.NDArray[np.int64]
-) -> dict[int, list[dict[str, Any]]]:
-    """Give the edges that stay within one story, by its number in the shard."""
-    inside: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for edge in edges.to_pylist():
-        left, right = place.get(edge["article_key"]), place.get(edge["matched_key"])
-        if left is not None and right is not None and story_of[left] == story_of[right]:
-            inside[int(story_of[left])].append(edge)
+    edges: pa.RecordBatch,
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+    together: npt.NDArray[np.bool_],
+    story_of: npt.NDArray[np.int64],
+) -> dict[int, list[tuple[int, int, float, float | None]]]:
+    """Give the edges that stay within one story: rows, score and cosine."""
+    inside: dict[int, list[tuple[int, int, float, float | None]]] = defaultdict(list)
+    chosen = edges.filter(pa.array(together))
+    for story, *edge in zip(
+        story_of[left[together]].tolist(),
+        left[together].tolist(),
+        right[together].tolist(),
+        chosen.column("story_score").to_pylist(),
+        chosen.column("cosine").to_pylist(),
+        strict=True,
+    ):
+        inside[story].append(tuple(edge))
     return inside
-
-
-def _copy_edge(edge: dict[str, Any], place: dict[int, int], start: int) -> CopyEdge:
-    return CopyEdge(
-        place[edge["article_key"]] - start,
-        place[edge["matched_key"]] - start,
-        edge["relation"],
-        edge["jaccard"],
-        edge["containment"],
-    )
-
-
-def _story_edge(edge: dict[str, Any], place: dict[int, int], start: int) -> StoryEdge:
-    return StoryEdge(
-        place[edge["article_key"]] - start,
-        place[edge["matched_key"]] - start,
-        edge["story_score"],
-        edge["cosine"],
-    )
-
-
-def _first_of_groups(articles: pa.RecordBatch) -> tuple[npt.NDArray[np.int64], int]:
-    """Give the first row of every row's copy group, and the number of groups of several."""
-    _, first, inverse, sizes = np.unique(
-        column(articles, "group_key"),
-        return_index=True,
-        return_inverse=True,
-        return_counts=True,
-    )
-    return first[inverse].astype(np.int64), int((sizes > 1).sum())
-
-
-def _story_row(
-    rows: pa.RecordBatch, resolved: Resolved | None, run_id: str, keywords: Keywords
-) -> dict[str, Any]:
-    members = rows.select(
-        ["article_id", "source", "published_at", "relation", "title", "language"]
-    ).to_pylist()
-    texts = [
-        f"{row['title'] or ''}\n{text}"
-        for row, text in zip(members, rows.column("text").to_pylist(), strict=True)
-    ]
-    canonical = resolved.canonical if resolved else 0
-    dates = [row["published_at"] for row in members if row["published_at"]]
-    sources = sorted({row["source"] for row in members if row["source"]})
-    return {
-        "story_id": rows.column("story_id")[0].as_py(),
-        "canonical_article_id": members[canonical]["article_id"],
-        "canonical_reason": resolved.reason if resolved else "the only report",
-        "title": members[canonical]["title"] or _first_words(texts[canonical]),
-        "first_published_at": min(dates, default=None),
-        "last_published_at": max(dates, default=None),
-        "article_count": len(members),
-        "source_count": len(sources),
-        "independent_count": resolved.independent_count if resolved else 1,
-        "sources": sources,
-        "languages": sorted({row["language"] for row in members}),
-        "keywords": keywords(texts, [row["language"] for row in members]),
-        "members": sorted(
-            ({name: row[name] for name in _MEMBER_COLUMNS} for row in members),
-            # Rows are in time order already, and the sort is stable.
-            key=lambda row: row["article_id"] != members[canonical]["article_id"],
-        ),
-        "run_id": run_id,
-    }
-
-
-def _first_words(text: str) -> str:
-    line = text.strip().split("\n", 1)[0]
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    return line[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
-
-
-def _change_rows(rows: pa.RecordBatch) -> pa.RecordBatch:
-    count = rows.num_rows
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array(["story_assigned"] * count, pa.string()),
-            rows.column("article_id"),
-            rows.column("story_id"),
-            pa.nulls(count, pa.string()),
-            rows.column("run_id"),
-        ],
-        schema=CHANGES,
-    )

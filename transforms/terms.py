@@ -183,11 +183,12 @@ class _Scratch(NamedTuple):
 def _says_names(part: _Part, first: int, last: int, is_title: bool) -> bool:
     """Whether capital letters of a sentence mean something: enough words have none."""
     capitals = lower = 0
+    names, marks = part.names, part.marks
     for token in range(first + 1, last):
-        if part.names[token]:
-            if part.marks[token] & CAPITAL:
+        if names[token]:
+            if marks[token] & CAPITAL:
                 capitals += 1
-            elif not part.marks[token] & UNCASED:
+            elif not marks[token] & UNCASED:
                 lower += 1
     if is_title:
         return 3 * lower > capitals
@@ -199,26 +200,31 @@ def _collect(
     part: _Part, first: int, last: int, says_names: bool, scratch: _Scratch
 ) -> None:
     """Append the terms, names and doubtful names of a sentence."""
+    terms, names, marks, roles = part.terms, part.names, part.marks, part.roles
+    own_terms, own_names, doubtful = scratch.terms, scratch.names, scratch.doubtful
+    counts = scratch.counts
+    term_count, name_count, doubtful_count = counts[0], counts[1], counts[2]
     for token in range(first, last):
-        if not part.terms[token]:
+        if not terms[token]:
             continue
-        scratch.terms[scratch.counts[0]] = part.terms[token]
-        scratch.counts[0] += 1
-        name, mark = part.names[token], part.marks[token]
+        own_terms[term_count] = terms[token]
+        term_count += 1
+        name, mark = names[token], marks[token]
         if not name:
             continue
         if mark & CAPITAL and (not says_names or mark & OPENS_PHRASE):
-            scratch.doubtful[scratch.counts[2]] = name
-            scratch.counts[2] += 1
+            doubtful[doubtful_count] = name
+            doubtful_count += 1
         elif mark & UNCASED or (
             mark & CAPITAL
             and (
-                part.roles[token] == STREET
-                or not (token > first and part.roles[token - 1] == DETERMINER)
+                roles[token] == STREET
+                or not (token > first and roles[token - 1] == DETERMINER)
             )
         ):
-            scratch.names[scratch.counts[1]] = name
-            scratch.counts[1] += 1
+            own_names[name_count] = name
+            name_count += 1
+    counts[0], counts[1], counts[2] = term_count, name_count, doubtful_count
 
 
 @numba.njit(cache=True, nogil=True)
@@ -237,14 +243,54 @@ def _settle_doubts(scratch: _Scratch, known: npt.NDArray[np.uint64]) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
+def _sort_hashes(
+    values: npt.NDArray[np.uint64],
+    ordered: npt.NDArray[np.uint64],
+    begins: npt.NDArray[np.int64],
+) -> None:
+    """Sort hashes in place.
+
+    They are spread evenly, so a bucket each by the high bits leaves little to sort:
+    several times faster than a sort that compares.
+
+    Args:
+      values: shape (s,).
+      ordered: at least as many. Overwritten.
+      begins: at least twice as many, and three. Overwritten.
+    """
+    bits = 1
+    while 1 << bits < values.size:
+        bits += 1
+    shift = np.uint64(64 - bits)
+    begins[: (1 << bits) + 1] = 0
+    for value in values:
+        begins[(value >> shift) + np.uint64(1)] += 1
+    for bucket in range(1 << bits):
+        begins[bucket + 1] += begins[bucket]
+    for value in values:
+        bucket = value >> shift
+        ordered[begins[bucket]] = value
+        begins[bucket] += 1
+    for index in range(values.size):
+        value = ordered[index]
+        place = index
+        while place > 0 and values[place - 1] > value:
+            values[place] = values[place - 1]
+            place -= 1
+        values[place] = value
+
+
+@numba.njit(cache=True, nogil=True)
 def _write_counts(
     values: npt.NDArray[np.uint64],
     terms: npt.NDArray[np.uint64],
     counts: npt.NDArray[np.uint16],
     written: int,
+    ordered: npt.NDArray[np.uint64],
+    begins: npt.NDArray[np.int64],
 ) -> int:
     """Sort values, write each once with its count; give where the next goes."""
-    values.sort()
+    _sort_hashes(values, ordered, begins)
     for i in range(values.size):
         if i and values[i] == values[i - 1]:
             counts[written - 1] += np.uint16(1)
@@ -274,6 +320,8 @@ def _count_terms(
         np.empty(max_words, np.uint64),
         np.zeros(3, np.int64),
     )
+    ordered = np.empty(max_words, np.uint64)
+    begins = np.empty(2 * max_words + 3, np.int64)
     for i in range(articles):
         title = titles.offsets[i]
         title_end = min(titles.offsets[i + 1], title + max_words)
@@ -298,7 +346,8 @@ def _count_terms(
                     _collect(texts, sentence, end, says, scratch)
                 sentence = end
             if not lead:
-                known = np.sort(scratch.names[: scratch.counts[1]])
+                known = scratch.names[: scratch.counts[1]].copy()
+                _sort_hashes(known, ordered, begins)
             _settle_doubts(scratch, known)
             for row, values in ((0, scratch.terms), (1, scratch.names)):
                 column = 2 * row + lead
@@ -307,5 +356,7 @@ def _count_terms(
                     terms[column],
                     counts[column],
                     offsets[column, i],
+                    ordered,
+                    begins,
                 )
     return terms, counts, offsets

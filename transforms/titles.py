@@ -72,29 +72,27 @@ def title_support(stems: list[str], text: str) -> float:
 
 
 def observe_texts(batch: pa.RecordBatch, keys: npt.NDArray[np.uint64]) -> pa.RecordBatch:
-    """Note the whole text of every article and how far its title belongs to it.
+    """Note the whole text of articles and how far its title belongs to it.
 
     Args:
       batch: n articles.
-      keys: shape (n,). Key of each text, 0 for one of nothing but furniture.
+      keys: shape (n,). Key of each text, 0 for one that need not be noted.
 
     Returns:
       A batch of WHOLE rows; a text with key 0 has none.
     """
+    noted = batch.filter(pa.array(keys != 0))
     rows = []
     for key, article, title, text in zip(
-        keys.tolist(),
-        column(batch, "article_key").tolist(),
-        batch.column("title").to_pylist(),
-        batch.column("text").to_pylist(),
+        keys[keys != 0].tolist(),
+        column(noted, "article_key").tolist(),
+        noted.column("title").to_pylist(),
+        noted.column("text").to_pylist(),
         strict=True,
     ):
-        if key:
-            stems = title_stems(title)
-            words = sorted(
-                {xxhash.xxh3_64_intdigest(stem.encode()) >> 32 for stem in stems}
-            )
-            rows.append((key, article, words, title_support(stems, text)))
+        stems = title_stems(title)
+        words = sorted({xxhash.xxh3_64_intdigest(stem.encode()) >> 32 for stem in stems})
+        rows.append((key, article, words, title_support(stems, text)))
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     return pa.RecordBatch.from_arrays(
         [

@@ -118,7 +118,7 @@ class CopyThresholds:
 
 
 def copy_edges(
-    articles: pa.RecordBatch,
+    texts: "ComparedTexts",
     pairs: pa.RecordBatch,
     thresholds: CopyThresholds,
     *,
@@ -129,7 +129,7 @@ def copy_edges(
     A group stands on its medoid, so members that no key brought to it are compared with it.
 
     Args:
-      articles: schema COMPARED. Each article of a pair, once.
+      texts: each article of a pair.
       pairs: schema PAIR.
       thresholds: what makes two articles copies.
       link_medoids: whether to do so. Needs all pairs of a group.
@@ -139,22 +139,21 @@ def copy_edges(
       relation. Pairs that have less in common are left out.
 
     Raises:
-      ValueError: if an article of a pair is missing or given twice.
+      ValueError: if an article of a pair is missing.
     """
-    texts = _read(articles)
-    left = _rows(texts.keys, column(pairs, "article_key"))
-    right = _rows(texts.keys, column(pairs, "matched_key"))
+    left = rows_of(texts.keys, column(pairs, "article_key"))
+    right = rows_of(texts.keys, column(pairs, "matched_key"))
     edges = _compare(texts, left, right, thresholds)
     table = pa.Table.from_batches([edges])
     if link_medoids:
-        left, right = (_rows(texts.keys, keys) for keys in unlinked_members(edges))
+        left, right = (rows_of(texts.keys, keys) for keys in unlinked_members(edges))
         more = _compare(texts, left, right, thresholds)
         table = pa.Table.from_batches([edges, more])
     table = table.sort_by([("article_key", "ascending"), ("matched_key", "ascending")])
     return concatenate(table.to_batches(), COPY_EDGE)
 
 
-class _Texts(NamedTuple):
+class ComparedTexts(NamedTuple):
     """The articles of a shard, ascending by key, and what is counted in them."""
 
     keys: npt.NDArray[np.uint64]
@@ -172,8 +171,16 @@ class _Texts(NamedTuple):
     credits: npt.NDArray[np.int64]
 
 
-def _read(articles: pa.RecordBatch) -> _Texts:
-    articles = articles.sort_by("article_key")
+def read_texts(articles: pa.RecordBatch) -> ComparedTexts:
+    """Read the articles that are compared.
+
+    Args:
+      articles: schema COMPARED, at least.
+
+    Raises:
+      ValueError: if an article is given twice.
+    """
+    articles = articles.take(pc.sort_indices(articles.column("article_key")))
     keys = column(articles, "article_key")
     if np.any(keys[1:] == keys[:-1]):
         raise ValueError(
@@ -186,7 +193,7 @@ def _read(articles: pa.RecordBatch) -> _Texts:
         pc.fill_null(articles.column(name).dictionary_encode().indices, -1).to_numpy()
         for name in ("source", "credited_source")
     ]
-    return _Texts(
+    return ComparedTexts(
         keys,
         articles,
         tokens,
@@ -199,10 +206,14 @@ def _read(articles: pa.RecordBatch) -> _Texts:
     )
 
 
-def _rows(
+def rows_of(
     keys: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.int64]:
-    """Find the row of each wanted key."""
+    """Find the row of each wanted key among ascending ones.
+
+    Raises:
+      ValueError: if a key is missing.
+    """
     rows = np.searchsorted(keys, wanted)
     missing = (
         wanted[keys[np.minimum(rows, keys.size - 1)] != wanted] if keys.size else wanted
@@ -216,7 +227,7 @@ def _rows(
 
 
 def _compare(
-    texts: _Texts,
+    texts: ComparedTexts,
     left: npt.NDArray[np.int64],
     right: npt.NDArray[np.int64],
     limits: CopyThresholds,
@@ -250,49 +261,53 @@ def _compare(
     reader = _Reader(texts, limits)
     relations: list[str | None] = []
     rules: list[str] = []
-    for k, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+    measures = (shared, containment, jaccard, long_jaccard, gap, ratio, equal, part_of_own)
+    for a, b, runs, share, alike, long_alike, days, lengths, same, own_part in zip(
+        *(values.tolist() for values in (left, right, *measures)), strict=True
+    ):
         relation = None
-        overlap = f"containment {containment[k]:.2f}"
-        lately = long_jaccard[k] >= limits.reuse_jaccard
+        overlap = f"containment {share:.2f}"
+        lately = long_alike >= limits.reuse_jaccard
         most_days = limits.max_reuse_days if lately else limits.max_gap_days
         evenly_edited = (
-            containment[k] < limits.min_containment
-            and jaccard[k] >= limits.near_jaccard
-            and ratio[k] >= limits.edited_ratio
+            share < limits.min_containment
+            and alike >= limits.near_jaccard
+            and lengths >= limits.edited_ratio
             and reader.aligned_share(a, b) >= limits.edited_alignment
         )
-        if containment[k] < limits.min_containment and not evenly_edited:
+        if share < limits.min_containment and not evenly_edited:
             rule = f"{overlap} < {limits.min_containment:.2f}"
-        elif part_of_own[k] and gap[k] > limits.max_own_gap_days:
-            rule = f"reused by its source {gap[k]:.1f} days later, {overlap}"
-        elif gap[k] > most_days:
-            rule = f"{gap[k]:.1f} days apart > {most_days:g}, {overlap}"
+        elif own_part and days > limits.max_own_gap_days:
+            rule = f"reused by its source {days:.1f} days later, {overlap}"
+        elif days > most_days:
+            rule = f"{days:.1f} days apart > {most_days:g}, {overlap}"
         elif reader.is_furniture(a, b):
             rule = f"neither title is that of the text, {overlap}"
-        elif equal[k]:
+        elif same:
             relation, rule = "exact_copy", "equal words"
-        elif long_jaccard[k] >= limits.exact_jaccard:
+        elif long_alike >= limits.exact_jaccard:
             relation = "exact_copy"
-            rule = f"five-word overlap {long_jaccard[k]:.3f} >= {limits.exact_jaccard:.2f}"
+            rule = f"five-word overlap {long_alike:.3f} >= {limits.exact_jaccard:.2f}"
         elif slots := reader.template_slots(a, b):
             rule = f"notices of one template with {slots} other facts, {overlap}"
         else:
-            overlap += f" >= {limits.min_containment:.2f}, jaccard {jaccard[k]:.2f}"
+            overlap += f" >= {limits.min_containment:.2f}, jaccard {alike:.2f}"
             if evenly_edited:
                 relation = "near_copy"
                 rule = f"words in one order {reader.aligned_share(a, b):.2f} >= "
-                rule += f"{limits.edited_alignment:.2f}, jaccard {jaccard[k]:.2f}"
-            elif jaccard[k] >= limits.near_jaccard and not part_of_own[k]:
+                rule += f"{limits.edited_alignment:.2f}, jaccard {alike:.2f}"
+            elif alike >= limits.near_jaccard and not own_part:
                 # A text so much shorter is a part of the other, however much they share.
-                whole = ratio[k] >= limits.near_ratio
-                relation = "near_copy" if whole else "partial_reprint"
-                rule = f"{overlap} >= {limits.near_jaccard:.2f}, length {ratio[k]:.2f}"
-            elif containment[k] < limits.partial_containment:
+                relation = (
+                    "near_copy" if lengths >= limits.near_ratio else "partial_reprint"
+                )
+                rule = f"{overlap} >= {limits.near_jaccard:.2f}, length {lengths:.2f}"
+            elif share < limits.partial_containment:
                 rule = f"{overlap} < {limits.near_jaccard:.2f}"
-            elif shared[k] >= limits.min_shared_runs:
+            elif runs >= limits.min_shared_runs:
                 relation, rule = "partial_reprint", overlap
             else:
-                rule = f"{shared[k]} three-word runs < {limits.min_shared_runs}, {overlap}"
+                rule = f"{runs} three-word runs < {limits.min_shared_runs}, {overlap}"
         relations.append(relation)
         rules.append(rule)
     return pa.RecordBatch.from_arrays(
@@ -311,10 +326,12 @@ def _compare(
 class _Reader:
     """Reads what only few pairs need to be read for, each article once."""
 
-    def __init__(self, texts: _Texts, limits: CopyThresholds) -> None:
+    def __init__(self, texts: ComparedTexts, limits: CopyThresholds) -> None:
         self._texts = texts
         self._limits = limits
-        self._titles: dict[int, tuple[frozenset[str], bool]] = {}
+        self._titles: list[str | None] = texts.articles.column("title").to_pylist()
+        self._stems_of: dict[int, frozenset[str]] = {}
+        self._supported: dict[int, bool] = {}
         self._kinds: dict[int, npt.NDArray[np.uint8]] = {}
         self._aliens: list[bool] = texts.articles.column("alien").to_pylist()
 
@@ -324,12 +341,15 @@ class _Reader:
         An article under a pun, or cut before it says what its title does, is copied under
         the same title. A sign-in page is met under others.
         """
-        (mine, supported), (theirs, other_supported) = self._title(left), self._title(right)
         if self._aliens[left] or self._aliens[right]:
+            mine, theirs = self._stems(left), self._stems(right)
             both = len(mine & theirs) / max(len(mine | theirs), 1)
             return both < self._limits.min_alien_title_overlap
-        if supported or other_supported:
+        if self._titles[left] == self._titles[right]:
             return False
+        if self._is_supported(left) or self._is_supported(right):
+            return False
+        mine, theirs = self._stems(left), self._stems(right)
         overlap = len(mine & theirs) / min(len(mine), len(theirs))
         return overlap < self._limits.min_title_overlap
 
@@ -357,16 +377,22 @@ class _Reader:
         enough = slots >= max(_MIN_SLOTS, words / limits.template_words_per_slot)
         return slots if enough and 2 * filled >= gaps else 0
 
-    def _title(self, row: int) -> tuple[frozenset[str], bool]:
-        """Give the stems of a title, and whether the text holds enough of them."""
-        if row not in self._titles:
-            title, text = (
-                self._texts.articles.column(name)[row].as_py() for name in ("title", "text")
-            )
-            stems = title_stems(title)
-            supported = title_support(stems, text) >= self._limits.min_title_support
-            self._titles[row] = frozenset(stems), supported
-        return self._titles[row]
+    def _stems(self, row: int) -> frozenset[str]:
+        """Give the stems of a title."""
+        if row not in self._stems_of:
+            self._stems_of[row] = frozenset(title_stems(self._titles[row]))
+        return self._stems_of[row]
+
+    def _is_supported(self, row: int) -> bool:
+        """Say whether the text holds enough of its title."""
+        if row not in self._supported:
+            support = title_support(list(self._stems(row)), self._text(row))
+            self._supported[row] = support >= self._limits.min_title_support
+        return self._supported[row]
+
+    def _text(self, row: int) -> str:
+        text: str = self._texts.articles.column("text")[row].as_py()
+        return text
 
     def _hashes(self, row: int) -> npt.NDArray[np.uint64]:
         offsets = self._texts.tokens.offsets
@@ -375,20 +401,24 @@ class _Reader:
     def _kind(self, row: int) -> npt.NDArray[np.uint8]:
         """Say of each token whether it is a number, a capitalised word or neither."""
         if row not in self._kinds:
-            text = self._texts.articles.column("text")[row].as_py()
             offsets = self._texts.tokens.offsets
-            starts = self._texts.tokens.starts[offsets[row] : offsets[row + 1]].tolist()
-            self._kinds[row] = np.array(
-                [
-                    NUMBER
-                    if text[start].isdigit()
-                    else CAPITALISED
-                    if text[start].isupper()
-                    else OTHER
-                    for start in starts
-                ],
-                np.uint8,
-            )
+            starts = self._texts.tokens.starts[offsets[row] : offsets[row + 1]]
+            text = self._text(row)
+            codes: npt.NDArray[np.uint32]
+            if text.isascii():
+                codes = np.frombuffer(text.encode(), np.uint8)[starts].astype(np.uint32)
+            else:
+                codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)[starts]
+            kinds = np.full(starts.size, OTHER, np.uint8)
+            kinds[(codes >= ord("0")) & (codes <= ord("9"))] = NUMBER
+            kinds[(codes >= ord("A")) & (codes <= ord("Z"))] = CAPITALISED
+            for place in np.flatnonzero(codes >= 0x80).tolist():
+                character = chr(codes[place])
+                if character.isdigit():
+                    kinds[place] = NUMBER
+                elif character.isupper():
+                    kinds[place] = CAPITALISED
+            self._kinds[row] = kinds
         return self._kinds[row]
 
 

@@ -175,30 +175,15 @@ def fold(word: str) -> str:
     return re.sub("[\u2018\u2019\u201b\u02bc\uff07]", "'", folded)
 
 
-_Table = tuple[
-    npt.NDArray[np.uint64],
-    npt.NDArray[np.uint64],
-    npt.NDArray[np.uint64],
-    npt.NDArray[np.uint8],
-]
-
-
-def _empty_table(least: int) -> _Table:
-    size = 1 << (least - 1).bit_length()
-    return (
-        np.zeros(size, np.uint64),
-        np.zeros(size, np.uint64),
-        np.zeros(size, np.uint64),
-        np.zeros(size, np.uint8),
-    )
-
-
 class Vocabulary:
     """What each word of each language stands for, learnt as words are met.
 
     One for the process, shared by its threads. What a word stands for depends on the word
-    and its language alone, so what was learnt before never changes a result. The table is
-    open: a key and its three values stand at one place of four arrays.
+    and its language alone, so what was learnt before never changes a result.
+
+    A hash table gives for a key, which is of word and language, the number of an entry.
+    Entries stand in the order in which they were learnt, so that common words, which come
+    early, stand close together.
     """
 
     def __init__(self, limit: int = 1 << 20) -> None:
@@ -208,8 +193,11 @@ class Vocabulary:
         self._forget()
 
     def _forget(self) -> None:
-        self._known = 0
-        self._table = _empty_table(1 << 16)
+        # Entry 0 means nothing.
+        self._known = 1
+        self._table = np.zeros((1 << 16, 2), np.uint64)
+        self._meanings = np.zeros((1 << 15, 2), np.uint64)
+        self._roles = np.zeros(1 << 15, np.uint8)
 
     def look_up(
         self, tokens: MarkedTokens, languages: Sequence[str], max_words: int
@@ -219,14 +207,21 @@ class Vocabulary:
         with self._lock:
             if self._known > self._limit:
                 self._forget()
-            while True:
-                *meanings, missing, texts = _look_up(
-                    tokens.hashes, tokens.offsets, salts, max_words, *self._table
-                )
-                if not missing.size:
-                    _drop_straddling(tokens.starts, tokens.ends, *meanings)
-                    return Meanings(*meanings)
+            *meanings, missing, texts = _look_up(
+                tokens.hashes,
+                tokens.offsets,
+                salts,
+                max_words,
+                self._table,
+                self._meanings,
+                self._roles,
+            )
+            if missing.size:
                 self._learn(tokens, languages, salts, missing, texts)
+                keys = tokens.hashes[missing] ^ salts[texts]
+                _fill(keys, missing, self._table, self._meanings, self._roles, *meanings)
+        _drop_straddling(tokens.starts, tokens.ends, *meanings)
+        return Meanings(*meanings)
 
     def _learn(
         self,
@@ -237,27 +232,34 @@ class Vocabulary:
         texts: npt.NDArray[np.int64],
     ) -> None:
         keys, first = np.unique(tokens.hashes[missing] ^ salts[texts], return_index=True)
+        # In the order of the texts, as said above.
+        order = np.argsort(first)
+        keys, first = keys[order], first[order]
         words_of: dict[str, list[int]] = {}
-        for place, text in enumerate(texts[first]):
+        for place, text in enumerate(texts[first].tolist()):
             words_of.setdefault(languages[text], []).append(place)
-        terms = np.zeros(keys.size, np.uint64)
-        names = np.zeros(keys.size, np.uint64)
-        roles = np.zeros(keys.size, np.uint8)
+        learnt = slice(self._known, self._known + keys.size)
+        self._known += keys.size
+        while self._known > self._roles.size:
+            self._roles = np.concatenate([self._roles, np.zeros_like(self._roles)])
+            self._meanings = np.concatenate([self._meanings, np.zeros_like(self._meanings)])
+        meanings, roles = self._meanings[learnt], self._roles[learnt]
         for language, places in words_of.items():
-            words = [tokens.word(missing[first[place]]) for place in places]
+            words = tokens.words(missing[first[places]])
             for place, word, stem in zip(
                 places, words, stems(words, language), strict=True
             ):
-                roles[place] = _role(word, stem, language)
+                role = _role(word, stem, language)
+                roles[place] = role
                 if stem:
-                    terms[place] = term_hash(stem)
-                    if not stem.isdecimal() and roles[place] != COMMON:
-                        names[place] = name_hash(stem)
-        self._known += keys.size
-        if self._known * 2 > self._table[0].size:
-            old, self._table = self._table, _empty_table(4 * self._known)
-            _insert(*old, *self._table)
-        _insert(keys, terms, names, roles, *self._table)
+                    meanings[place, 0] = term_hash(stem)
+                    if role != COMMON and not stem.isdecimal():
+                        meanings[place, 1] = name_hash(stem)
+        if self._known * 2 > len(self._table):
+            old, self._table = self._table, np.zeros((4 * len(self._table), 2), np.uint64)
+            _insert(old[:, 0], old[:, 1], self._table)
+        numbers = np.arange(learnt.start, learnt.stop, dtype=np.uint64)
+        _insert(keys, numbers, self._table)
 
 
 _SHARED = Vocabulary()
@@ -342,6 +344,8 @@ def _role(word: str, stem: str, language: str) -> int:
             return STREET
         if _COMMON_NOUN.fullmatch(folded):
             return COMMON
+    if language not in _COMMON_WORD_LISTS:
+        return 0
     return COMMON if stem in _common_stems(language) else 0
 
 
@@ -372,33 +376,27 @@ def _drop_straddling(
 
 
 @numba.njit(cache=True, nogil=True)
-def _place(key: np.uint64, keys: npt.NDArray[np.uint64]) -> np.int64:
+def _place(key: np.uint64, table: npt.NDArray[np.uint64]) -> np.int64:
     """Where a key stands in the table, or the free place where it would."""
-    mask = np.uint64(keys.size - 1)
+    mask = np.uint64(len(table) - 1)
     place = mix64(key) & mask
-    while keys[place] != 0 and keys[place] != key:
+    while table[place, 0] != 0 and table[place, 0] != key:
         place = (place + np.uint64(1)) & mask
     return np.int64(place)
 
 
 @numba.njit(cache=True, nogil=True)
 def _insert(
-    new_keys: npt.NDArray[np.uint64],
-    new_terms: npt.NDArray[np.uint64],
-    new_names: npt.NDArray[np.uint64],
-    new_roles: npt.NDArray[np.uint8],
     keys: npt.NDArray[np.uint64],
-    terms: npt.NDArray[np.uint64],
-    names: npt.NDArray[np.uint64],
-    roles: npt.NDArray[np.uint8],
+    numbers: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.uint64],
 ) -> None:
-    for i in range(new_keys.size):
-        if new_keys[i]:
-            place = _place(new_keys[i], keys)
-            keys[place] = new_keys[i]
-            terms[place] = new_terms[i]
-            names[place] = new_names[i]
-            roles[place] = new_roles[i]
+    """Put keys that are not zero into the table, with the numbers of their entries."""
+    for i in range(keys.size):
+        if keys[i]:
+            place = _place(keys[i], table)
+            table[place, 0] = keys[i]
+            table[place, 1] = numbers[i]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -407,9 +405,8 @@ def _look_up(
     offsets: npt.NDArray[np.int64],
     salts: npt.NDArray[np.uint64],
     max_words: int,
-    keys: npt.NDArray[np.uint64],
-    terms: npt.NDArray[np.uint64],
-    names: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.uint64],
+    meanings: npt.NDArray[np.uint64],
     roles: npt.NDArray[np.uint8],
 ) -> tuple[
     npt.NDArray[np.uint64],
@@ -425,17 +422,38 @@ def _look_up(
     texts = np.empty(hashes.size, np.int64)
     found = 0
     for text in range(offsets.size - 1):
+        salt = salts[text]
         for token in range(
             offsets[text], min(offsets[text + 1], offsets[text] + max_words)
         ):
-            key = hashes[token] ^ salts[text]
-            place = _place(key, keys)
-            if keys[place] == key:
-                term_of[token] = terms[place]
-                name_of[token] = names[place]
-                role_of[token] = roles[place]
+            key = hashes[token] ^ salt
+            place = _place(key, table)
+            if table[place, 0] == key:
+                number = table[place, 1]
+                term_of[token] = meanings[number, 0]
+                name_of[token] = meanings[number, 1]
+                role_of[token] = roles[number]
             else:
                 missing[found] = token
                 texts[found] = text
                 found += 1
     return term_of, name_of, role_of, missing[:found], texts[:found]
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(
+    keys: npt.NDArray[np.uint64],
+    tokens: npt.NDArray[np.int64],
+    table: npt.NDArray[np.uint64],
+    meanings: npt.NDArray[np.uint64],
+    roles: npt.NDArray[np.uint8],
+    term_of: npt.NDArray[np.uint64],
+    name_of: npt.NDArray[np.uint64],
+    role_of: npt.NDArray[np.uint8],
+) -> None:
+    """Write what the keys of some tokens stand for."""
+    for i in range(keys.size):
+        number = table[_place(keys[i], table), 1]
+        term_of[tokens[i]] = meanings[number, 0]
+        name_of[tokens[i]] = meanings[number, 1]
+        role_of[tokens[i]] = roles[number]

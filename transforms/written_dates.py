@@ -95,7 +95,7 @@ def _resolve(year: int, month: int, day: int, today: int, ahead: int) -> int:
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _is_day(texts: FactTokens, token: int) -> bool:
     return (
         texts.kinds[token] == NUMBER
@@ -105,7 +105,7 @@ def _is_day(texts: FactTokens, token: int) -> bool:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _year_at(texts: FactTokens, token: int, last: int) -> int:
     """The year that a token is; 0 if it is none."""
     if token < last and texts.digits[token] == 4 and texts.suffixes[token] == PLAIN:
@@ -158,7 +158,7 @@ def _month_date(
     return year, value & VALUE_BITS, day, end + (year > 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _is_sign(texts: FactTokens, token: int, last: int, code: int) -> bool:
     """Whether a character stands right behind a token."""
     tokens = texts.marked

@@ -1,0 +1,129 @@
+"""Undecided articles: those whose story another look could change.
+
+Words, names, ages and days settle most pairs. An embedding costs more than all of that
+together, and where the rest is clear it decides nothing. So stories are formed without
+embeddings first, and only where they could come out otherwise is it worth asking: where
+two groups are nearly alike enough to be joined, or one is hardly alike enough to hold
+together. Of such groups the articles of pairs that are neither certain nor impossible
+are embedded, and the stories are formed again.
+
+What embedding all articles would add beyond that is in docs/quality.md.
+"""
+
+import dataclasses
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.batch import column, concatenate
+from schemas.match import STORY_EDGE
+from transforms.blocking import AssignBlocks
+from transforms.clustering import join_edges
+from transforms.linkage import ABSENT, link_stories
+from transforms.story_scoring import DATA, ScoreBlocks, shared_story_model
+
+# The keys of undecided articles, ascending.
+UNDECIDED = pa.schema([pa.field("article_key", pa.uint64(), nullable=False)])
+
+# How far from the threshold the mean similarity of two groups may lie, and that of the
+# pairs inside one, to be undecided.
+BELOW, ABOVE = 0.2, 0.2
+
+# Scores between which a pair is open to what an embedding says of it.
+OPEN = (0.05, 0.95)
+
+
+def undecided_articles(
+    pairs: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.floating],
+    groups: npt.NDArray[np.int32],
+    *,
+    threshold: float,
+    absent: float,
+    below: float = BELOW,
+    above: float = ABOVE,
+) -> npt.NDArray[np.int64]:
+    """Find the articles whose story could be another one if they were embedded.
+
+    Args:
+      pairs: shape (m, 2). Row numbers, distinct.
+      scores: shape (m,). Story scores, 0 to 1.
+      groups: shape (n,). The number of each article's group, below n.
+      threshold: lowest mean root of the score of two groups that are joined.
+      absent: root of the score of a pair that was not scored.
+      below: two groups are undecided from this much below the threshold on.
+      above: one group is undecided up to this much above it.
+
+    Returns:
+      Array of shape (k,): row numbers, ascending.
+    """
+    if not len(pairs):
+        return np.zeros(0, np.int64)
+    sizes = np.bincount(groups, minlength=len(groups))
+    ends = np.sort(groups[pairs].astype(np.int64), axis=1)
+    _, first, places, counts = np.unique(
+        ends[:, 0] * len(groups) + ends[:, 1],
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    one, other = ends[first].T
+    within = one == other
+    possible = np.where(
+        within, sizes[one] * (sizes[one] - 1) // 2, sizes[one] * sizes[other]
+    )
+    sums = np.bincount(places, np.sqrt(np.asarray(scores, np.float64)))
+    means = (sums + absent * (possible - counts)) / possible
+    undecided = np.where(within, means < threshold + above, means >= threshold - below)
+    chosen = undecided[places] & (scores >= OPEN[0]) & (scores < OPEN[1])
+    return np.unique(pairs[chosen]).astype(np.int64)
+
+
+@dataclasses.dataclass(eq=False)
+class FindUndecided(beam.PTransform):
+    """Form stories without embeddings; give one UNDECIDED batch.
+
+    Takes FINGERPRINT batches of representatives.
+
+    Attributes:
+      model_folder: where `pipeline.tune` wrote the story model.
+      block_size: articles compared in one place.
+    """
+
+    model_folder: str = DATA
+    block_size: int = 50_000
+
+    def expand(
+        self, representatives: beam.PCollection[pa.RecordBatch]
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """Score all blocks, gather the pairs in one place, look at their groups."""
+        return (
+            representatives
+            | "Assign blocks" >> AssignBlocks(self.block_size)
+            | "Score blocks" >> ScoreBlocks(self.model_folder)
+            | "Gather edges" >> beam.combiners.ToList()
+            | "Choose" >> beam.Map(self._choose)
+        )
+
+    def _choose(self, scored: list[pa.RecordBatch]) -> pa.RecordBatch:
+        edges = join_edges(concatenate(scored, STORY_EDGE))
+        ends = np.stack(
+            [column(edges, name) for name in ("article_key", "matched_key")], axis=1
+        )
+        keys, rows = np.unique(ends, return_inverse=True)
+        pairs = rows.reshape(ends.shape).astype(np.int32)
+        scores = column(edges, "story_score")
+        threshold = shared_story_model(self.model_folder).threshold
+        groups = link_stories(
+            pairs,
+            np.sqrt(scores.astype(np.float64)),
+            len(keys),
+            threshold=threshold,
+            absent=ABSENT,
+        )
+        chosen = undecided_articles(
+            pairs, scores, groups, threshold=threshold, absent=ABSENT
+        )
+        return pa.RecordBatch.from_arrays([pa.array(keys[chosen])], schema=UNDECIDED)

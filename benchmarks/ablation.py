@@ -42,16 +42,15 @@ def headlines(gold: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
 def run(
     gold: pathlib.Path, embedding: str, output: pathlib.Path, *, half: str
 ) -> list[dict[str, Any]]:
-    """Evaluate once, unless the result lies there; give the scored articles."""
-    if not (output / "evaluation.json").exists():
-        evaluate(
-            gold=gold,
-            half=half,
-            config=Config(embedding=embedding),
-            output=str(output),
-            overwrite=True,
-            quiet=True,
-        )
+    """Evaluate; give the scored articles."""
+    evaluate(
+        gold=gold,
+        half=half,
+        config=Config(embedding=embedding),
+        output=str(output),
+        overwrite=True,
+        quiet=True,
+    )
     stories = {row["id"]: row["story"] for row in read_articles(gold)}
     rows = read_table(
         str(output / "articles"),

@@ -4,7 +4,7 @@
 
 DATA holds a folder `gva` with `articles.jsonl.gz`, see docs/quality.md. Stories of that
 size are made of real ones of the half that no setting was fitted to and put among its
-other articles. Prints a Markdown table, with embeddings and without.
+other articles. Prints a Markdown table, by what is embedded.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import pathlib
 
 import numpy as np
 
-from pipeline.config import Config
+from pipeline.config import EMBEDDINGS, Config
 from pipeline.labelled import Labelled, fingerprint_corpus, halves, read_labelled
 from pipeline.large_stories import SIZES, measure_large_stories
 from schemas.batch import column
@@ -32,8 +32,8 @@ def main() -> None:
     model = read_story_model(pathlib.Path(config.story_model_folder))
     print("| members | embedding | B³ recall, mean | least | strangers | F1 of the rest |")
     print("| ---: | --- | ---: | ---: | ---: | ---: |")
-    for name, articles in (("all", scored), ("none", scored.without_vectors())):
-        found = measure_large_stories(articles, model, sizes=SIZES)
+    for name in EMBEDDINGS:
+        found = measure_large_stories(scored, model, sizes=SIZES, embedding=name)
         for size in SIZES:
             own = [story for story in found if story.size == size]
             recall = [story.recall for story in own]

@@ -87,11 +87,16 @@ def parts(data: pathlib.Path) -> dict[str, Callable[[], Result]]:
 
 
 def measured(
-    name: str, evaluated: Callable[[], Result], folder: pathlib.Path, found: Result
+    name: str,
+    evaluated: Callable[[], Result],
+    folder: pathlib.Path,
+    found: Result,
+    *,
+    resume: bool,
 ) -> None:
-    """Evaluate one part, unless its result lies there; put it among those found."""
+    """Evaluate one part, or take its earlier result; put it among those found."""
     file = folder / f"{name.replace(' ', '-')}.json"
-    if not file.exists():
+    if not (resume and file.exists()):
         started = time.monotonic()
         write_result(evaluated(), file)
         print(f"{name}: {time.monotonic() - started:,.0f} seconds", flush=True)
@@ -189,12 +194,15 @@ def main() -> None:
         "--output", type=pathlib.Path, default=pathlib.Path("build/quality")
     )
     parser.add_argument("--only", nargs="*", help="names of parts")
+    parser.add_argument(
+        "--resume", action="store_true", help="take results that lie in the output folder"
+    )
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     found: Result = {}
     for name, evaluated in parts(given.data).items():
         if not given.only or name in given.only:
-            measured(name, evaluated, given.output, found)
+            measured(name, evaluated, given.output, found, resume=given.resume)
     print(f"\n{platform.machine()}, Python {platform.python_version()}\n")
     lines = [*story_table(found), "", *pair_table(found), ""]
     if {"planted gva", "pages extraction"} <= set(found):

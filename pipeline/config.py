@@ -71,7 +71,7 @@ class Config:
     follow_up_novelty: float = option(
         0.45, "lowest share of a follow-up's lead terms that the first report has not"
     )
-    block_size: int = option(50_000, "articles compared in one place, at most")
+    block_size: int = option(100_000, "articles compared in one place, at most")
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing.

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from pipeline.agreement import Agreement, bcubed
 from pipeline.labelled import Labelled
 from pipeline.made_stories import MADE, with_made_stories
-from schemas.batch import column
+from schemas.batch import column, with_column
 from transforms.background import Background
 from transforms.blocking import Neighbours, candidate_pairs
 from transforms.clustering import NODE, group_stories
@@ -43,6 +43,7 @@ from transforms.story_scoring import (
     score_block,
     second_scores,
 )
+from transforms.undecided import undecided_keys
 
 # The pair's own numbers that the second score weighs again.
 AGAIN = ("term_cosine", "rare_term_share", "undated", "publication_gap", "shared_ages")
@@ -300,8 +301,26 @@ def best_threshold(means: npt.NDArray[np.floating]) -> float:
     return float(THRESHOLDS[means >= means.max() - TOLERANCE].min())
 
 
+def as_embedded(fingerprints: pa.RecordBatch, model: StoryModel) -> pa.RecordBatch:
+    """Give articles with the vectors that a run would make: those of undecided ones.
+
+    Args:
+      fingerprints: FINGERPRINT rows, and `vector` where embedded.
+      model: see there.
+    """
+    if "vector" not in fingerprints.schema.names:
+        return fingerprints
+    names = [name for name in fingerprints.schema.names if name != "vector"]
+    plain = fingerprints.select(names)
+    edges = score_block(plain, model, min_score=MIN_SCORE)
+    undecided = undecided_keys(edges, threshold=model.threshold)
+    seen = np.isin(column(fingerprints, "article_key"), undecided)
+    vectors = column(fingerprints, "vector")
+    return with_column(plain, "vector", np.where(seen[:, None], vectors, 0))
+
+
 def predict(fingerprints: pa.RecordBatch, model: StoryModel) -> npt.NDArray[np.uint64]:
-    """Group articles as a run does; the key of each one's story, shape (n,)."""
+    """Group articles by all that is known of them; the key of each one's story, (n,)."""
     stories = group_stories(
         fingerprints.select(NODE.names),
         score_block(fingerprints, model, min_score=MIN_SCORE),
@@ -318,5 +337,6 @@ def predict(fingerprints: pa.RecordBatch, model: StoryModel) -> npt.NDArray[np.u
 
 
 def agreement(labelled: Labelled, model: StoryModel) -> Agreement:
-    """Group a labelled set and compare the groups with its gold stories."""
-    return bcubed(list(labelled.stories), list(predict(labelled.fingerprints, model)))
+    """Group a labelled set as a run does and compare the groups with its gold stories."""
+    groups = predict(as_embedded(labelled.fingerprints, model), model)
+    return bcubed(list(labelled.stories), list(groups))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.agreement import bcubed
-from pipeline.fitting import predict
+from pipeline.fitting import as_embedded, predict
 from pipeline.labelled import Labelled
 from pipeline.made_stories import enlarged
 from schemas.batch import concatenate
@@ -95,6 +95,7 @@ def measure_large_stories(
     *,
     sizes: Sequence[int] = SIZES,
     sources: int = 5,
+    embedding: str = "undecided",
 ) -> list[LargeStory]:
     """Make stories of several sizes of several real ones, and group each among the rest.
 
@@ -103,17 +104,18 @@ def measure_large_stories(
       model: see there.
       sizes: members to make.
       sources: real stories to make them of.
+      embedding: which articles have a vector, as in `pipeline.config`.
 
     Raises:
       ValueError: if the set has fewer stories of three articles than `sources`.
     """
-    before = predict(labelled.fingerprints, model)
+    before = _grouped(labelled, model, embedding)
     found = []
     for size, (seed, story) in itertools.product(
         sizes, enumerate(source_stories(labelled, sources), SEED)
     ):
         mixed = with_large_story(labelled, story, size, seed)
-        groups = predict(mixed.fingerprints, model)
+        groups = _grouped(mixed, model, embedding)
         made, others = groups[-size:], groups[:-size]
         parts = Counter(made.tolist())
         largest = min(parts, key=lambda group: (-parts[group], group))
@@ -133,6 +135,15 @@ def measure_large_stories(
             )
         )
     return found
+
+
+def _grouped(
+    labelled: Labelled, model: StoryModel, embedding: str
+) -> npt.NDArray[np.uint64]:
+    if embedding == "none":
+        return predict(labelled.without_vectors().fingerprints, model)
+    prints = labelled.fingerprints
+    return predict(prints if embedding == "all" else as_embedded(prints, model), model)
 
 
 def pair_similarity(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.marks import mark_tokens
-from transforms.terms import article_terms, keywords
+from transforms.terms import article_terms
 from transforms.tokens import tokenize
 from transforms.vocabulary import name_hash, stems, term_hash
 
@@ -174,16 +174,3 @@ def test_batches_and_single_articles_count_alike():
             row = slice(part.offsets[i], part.offsets[i + 1])
             np.testing.assert_array_equal(part.terms[row], single.terms)
             np.testing.assert_array_equal(part.counts[row], single.counts)
-
-
-def test_keywords_are_the_most_telling_words_as_most_texts_spell_them():
-    rare = {term_hash("lopez"): 9.0, term_hash("mill"): 6.0, term_hash("fire"): 2.0}
-
-    def idf(terms):
-        return np.array([rare.get(int(term), 0.1) for term in terms])
-
-    texts = ["Lopez's mill: a FIRE in 1999", "Mills burn. The mill of Lopez", "fires, fire"]
-    assert keywords(texts, ["en"] * 3, idf, 3) == ["Lopez", "mill", "FIRE"]
-    assert keywords(texts, ["en"] * 3, idf, 2) == ["Lopez", "mill"]
-    assert keywords(["The of and"], ["en"], idf, 3) == []
-    assert keywords([], [], idf, 3) == []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.agreement import bcubed
 from pipeline.fitting import (
     THRESHOLDS,
+    as_embedded,
     best_threshold,
     predict,
     regression,
@@ -34,8 +35,9 @@ from pipeline.large_stories import (
 from pipeline.made_stories import MADE, enlarged, with_made_stories
 from pipeline.tune import tune
 from schemas.article import RAW
-from schemas.batch import list_column
-from transforms.story_scoring import DATA, read_story_model
+from schemas.batch import column, list_column, with_column
+from transforms.story_scoring import DATA, MIN_SCORE, read_story_model, score_block
+from transforms.undecided import undecided_keys
 
 PEOPLE = [
     "Ada",
@@ -278,6 +280,19 @@ def test_large_stories_are_measured_among_the_others(labelled, model):
     assert [(one.size, one.members) for one in found] == [(8, 3), (8, 3), (12, 3), (12, 3)]
     assert all(one.recall > 0.9 and one.strangers == 0 for one in found)
     assert found == measure_large_stories(labelled, model, sizes=(8, 12), sources=2)
+
+
+def test_only_what_is_undecided_is_scored_with_its_vector(labelled, model):
+    plain = labelled.fingerprints
+    assert as_embedded(plain, model) is plain
+    vectors = np.random.default_rng(0).normal(size=(plain.num_rows, 8)).astype("f2")
+    seen = column(as_embedded(with_column(plain, "vector", vectors), model), "vector")
+    edges = score_block(plain, model, min_score=MIN_SCORE)
+    keys = undecided_keys(edges, threshold=model.threshold)
+    undecided = np.isin(column(plain, "article_key"), keys)
+    assert 0 < undecided.sum() < len(undecided)
+    np.testing.assert_array_equal(seen[undecided], vectors[undecided])
+    assert not seen[~undecided].any()
 
 
 def test_a_large_story_stands_in_the_place_of_the_real_one(labelled):

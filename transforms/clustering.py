@@ -156,7 +156,7 @@ class ScoreStories(beam.PTransform):
     """
 
     model_folder: str = DATA
-    block_size: int = 50_000
+    block_size: int = 100_000
     near_miss: float = 0.1
 
     def expand(self, representatives: beam.PCollection[pa.RecordBatch]) -> Collections:

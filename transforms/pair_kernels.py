@@ -69,17 +69,27 @@ def _open(
         own[slots[term], 2] = idf[term]
 
 
+# Terms are looked for in a small table first, by the low bits of their numbers: it fits
+# the nearest cache, and few have the low bits of another.
+_SIEVE_BITS = 8191
+
+
 @numba.njit(cache=True, nogil=True)
 def _match(
+    sieve: npt.NDArray[np.uint8],
     slots: npt.NDArray[np.int32],
     terms: npt.NDArray[np.int32],
     here: npt.NDArray[np.int32],
     there: npt.NDArray[np.int32],
 ) -> int:
     """Find the terms of another article that have a slot: their slots and places."""
-    count = 0
+    likely = 0
     for place in range(len(terms)):
-        # Written each time and kept where there is a slot: a branch costs more.
+        # Written each time and kept if it is likely: a branch costs more.
+        there[likely] = place
+        likely += sieve[terms[place] & _SIEVE_BITS]
+    count = 0
+    for place in there[:likely]:
         slot = slots[terms[place]]
         here[count] = slot
         there[count] = place
@@ -90,10 +100,10 @@ def _match(
 @numba.njit(cache=True, nogil=True)
 def term_features(
     pairs: npt.NDArray[np.int32],
+    order: npt.NDArray[np.int64],
     terms: npt.NDArray[np.int32],
     offsets: npt.NDArray[np.int64],
     weights: npt.NDArray[np.float32],
-    background_weights: npt.NDArray[np.float32],
     idf: npt.NDArray[np.float32],
     rare: npt.NDArray[np.float32],
     rare_sums: npt.NDArray[np.float64],
@@ -105,30 +115,36 @@ def term_features(
 ) -> None:
     """Fill term_cosine, density_excess, density_sum, rare_term_share, lead_terms_found.
 
-    Pairs of one first article stand together, so its terms are laid out once.
+    Pairs are taken in an `order` in which those of one first article stand together, so
+    that its terms are laid out once. `weights` has shape (s, 2): of block and background.
     """
     slots = np.zeros(len(idf), np.int32)
+    sieve = np.zeros(_SIEVE_BITS + 1, np.uint8)
     most = _most(offsets)
     own = np.zeros((most + 1, 3), np.float32)
     here, there = np.empty(most + 1, np.int32), np.empty(most + 1, np.int32)
     opened = -1
-    for pair in range(len(pairs)):
+    for pair in order:
         i, j = pairs[pair]
         first, last = offsets[i], offsets[i + 1]
         if i != opened:
             if opened >= 0:
-                slots[terms[offsets[opened] : offsets[opened + 1]]] = 0
+                for term in terms[offsets[opened] : offsets[opened + 1]]:
+                    slots[term] = 0
+                    sieve[term & _SIEVE_BITS] = 0
+            for term in terms[first:last]:
+                sieve[term & _SIEVE_BITS] = 1
             own_lead = lead[lead_offsets[i] : lead_offsets[i + 1]]
             _open(slots, terms[first:last], own_lead, idf, rare, own)
             opened = i
-        one, one_background = weights[first:last], background_weights[first:last]
+        one = weights[first:last]
         first, last = offsets[j], offsets[j + 1]
-        two, two_background = weights[first:last], background_weights[first:last]
+        two = weights[first:last]
         cosine = background = shared = found = 0.0
-        for match in range(_match(slots, terms[first:last], here, there)):
+        for match in range(_match(sieve, slots, terms[first:last], here, there)):
             slot, place = here[match], there[match]
-            cosine += one[slot - 1] * two[place]
-            background += one_background[slot - 1] * two_background[place]
+            cosine += one[slot - 1, 0] * two[place, 0]
+            background += one[slot - 1, 1] * two[place, 1]
             shared += own[slot, 1]
             found += own[slot, 2]
         other_found = 0.0

@@ -241,6 +241,8 @@ def first_scores(
         articles = weigh_again(counts)
         features[again] = pair_features(pairs[again], articles, facts)
         scores[again] = pair_probabilities(features[again], pair, embedded)
+    # Features are put in order once, at the end; until then their places are kept.
+    parts, places = [features], np.arange(len(pairs))
     new = None
     for _ in range(ROUNDS):
         graph = score_graph(pairs, scores, size, above=GRAPH_FLOOR)
@@ -249,15 +251,15 @@ def first_scores(
         )
         if not len(more):
             break
-        more_features = pair_features(more, articles, facts)
-        more_scores = pair_probabilities(more_features, pair, embedded)
+        parts.append(pair_features(more, articles, facts))
+        more_scores = pair_probabilities(parts[-1], pair, embedded)
         new = np.zeros(size, np.bool_)
         new[more[more_scores > GRAPH_FLOOR]] = True
-        places = np.searchsorted(_codes(pairs), _codes(more))
-        pairs = np.insert(pairs, places, more, axis=0)
-        features = np.insert(features, places, more_features, axis=0)
-        scores = np.insert(scores, places, more_scores)
-    return pairs, features, scores
+        before = np.searchsorted(_codes(pairs), _codes(more))
+        places = np.insert(places, before, np.arange(len(pairs), len(pairs) + len(more)))
+        pairs = np.insert(pairs, before, more, axis=0)
+        scores = np.insert(scores, before, more_scores)
+    return pairs, np.concatenate(parts)[places], scores
 
 
 def _codes(pairs: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

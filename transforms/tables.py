@@ -61,19 +61,19 @@ def in_story_order(articles: pa.RecordBatch) -> pa.RecordBatch:
 
     Articles without a date come last; ties go by id.
     """
-    in_time = articles.take(
-        pc.sort_indices(
-            articles,
-            sort_keys=[
-                ("published_at", "ascending", "at_end"),
-                ("article_id", "ascending", "at_end"),
-            ],
-        )
-    )
+    in_time = pc.sort_indices(
+        articles,
+        sort_keys=[
+            ("published_at", "ascending", "at_end"),
+            ("article_id", "ascending", "at_end"),
+        ],
+    ).to_numpy()
     _, first, inverse = np.unique(
-        column(in_time, "story_key"), return_index=True, return_inverse=True
+        column(articles, "story_key")[in_time], return_index=True, return_inverse=True
     )
-    return in_time.take(pa.array(np.argsort(first[inverse], kind="stable")))
+    order = in_time[np.argsort(first[inverse], kind="stable")]
+    # Texts move once.
+    return articles.take(pa.array(order))
 
 
 def story_tables(

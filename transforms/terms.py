@@ -13,25 +13,20 @@ street. Scripts without capitals say nothing at all: there every term that is no
 same in every script.
 """
 
-import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numba
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from transforms.marks import (
     CAPITAL,
     OPENS_PHRASE,
     UNCASED,
     MarkedTokens,
-    mark_tokens,
     sentence_end,
 )
-from transforms.tokens import tokenize
 from transforms.vocabulary import DETERMINER, STREET, look_up
 
 MAX_WORDS = 800
@@ -113,50 +108,6 @@ def article_terms(
             for row in range(4)
         )
     )
-
-
-def keywords(
-    texts: Sequence[str],
-    languages: Sequence[str],
-    inverse_document_frequency: Callable[
-        [npt.NDArray[np.uint64]], npt.NDArray[np.floating]
-    ],
-    count: int,
-) -> list[str]:
-    """Name the words that tell a story from others, the most telling first.
-
-    A term scores its inverse document frequency times 1 + ln of its count, summed over
-    the texts, and is shown in the spelling that the texts use most.
-
-    Args:
-      texts: title and text of each article of one story.
-      languages: shape (n,). Of each text.
-      inverse_document_frequency: gives for terms, uint64 of shape (m,), their values.
-      count: how many to give at most.
-    """
-    array = pa.array(texts, pa.string())
-    marked = mark_tokens(array, tokenize(array))
-    terms, names, _ = look_up(marked, languages, MAX_WORDS)
-    counted = np.flatnonzero(terms)
-    if not counted.size:
-        return []
-    distinct, places = np.unique(terms[counted], return_inverse=True)
-    owners = np.searchsorted(marked.offsets, counted, side="right")
-    pairs, counts = np.unique(owners * distinct.size + places, return_counts=True)
-    weights = np.bincount(pairs % distinct.size, 1 + np.log(counts), distinct.size)
-    # A number says little to a reader by itself.
-    numbers = ~np.isin(distinct, terms[counted][names[counted] != 0])
-    scores = np.where(numbers, 0, weights * inverse_document_frequency(distinct))
-    best = np.lexsort((distinct, -scores))[:count]
-    best = best[scores[best] > 0]
-    spellings: dict[int, Counter[str]] = {int(distinct[place]): Counter() for place in best}
-    for token in counted[np.isin(terms[counted], distinct[best])]:
-        spelling = re.sub("['\u2019]s$", "", marked.word(token))
-        spellings[int(terms[token])][spelling] += 1
-    return [
-        min(choices, key=lambda word: (-choices[word], word))
-        for choices in spellings.values()
-    ]
 
 
 class _Part(NamedTuple):

@@ -81,6 +81,34 @@ def undecided_articles(
     return np.unique(pairs[chosen]).astype(np.int64)
 
 
+def undecided_keys(
+    edges: pa.RecordBatch, *, threshold: float, absent: float = ABSENT
+) -> npt.NDArray[np.uint64]:
+    """Group articles by their edges; give the keys of undecided ones, ascending.
+
+    Args:
+      edges: STORY_EDGE rows in any order, of articles without embeddings.
+      threshold: as of `undecided_articles`.
+      absent: as of `undecided_articles`.
+    """
+    edges = join_edges(edges)
+    ends = np.stack(
+        [column(edges, name) for name in ("article_key", "matched_key")], axis=1
+    )
+    keys, rows = np.unique(ends, return_inverse=True)
+    pairs = rows.reshape(ends.shape).astype(np.int32)
+    scores = column(edges, "story_score")
+    groups = link_stories(
+        pairs,
+        np.sqrt(scores.astype(np.float64)),
+        len(keys),
+        threshold=threshold,
+        absent=absent,
+    )
+    chosen = undecided_articles(pairs, scores, groups, threshold=threshold, absent=absent)
+    return np.asarray(keys[chosen], np.uint64)
+
+
 @dataclasses.dataclass(eq=False)
 class FindUndecided(beam.PTransform):
     """Form stories without embeddings; give one UNDECIDED batch.
@@ -93,7 +121,7 @@ class FindUndecided(beam.PTransform):
     """
 
     model_folder: str = DATA
-    block_size: int = 50_000
+    block_size: int = 100_000
 
     def expand(
         self, representatives: beam.PCollection[pa.RecordBatch]
@@ -108,22 +136,6 @@ class FindUndecided(beam.PTransform):
         )
 
     def _choose(self, scored: list[pa.RecordBatch]) -> pa.RecordBatch:
-        edges = join_edges(concatenate(scored, STORY_EDGE))
-        ends = np.stack(
-            [column(edges, name) for name in ("article_key", "matched_key")], axis=1
-        )
-        keys, rows = np.unique(ends, return_inverse=True)
-        pairs = rows.reshape(ends.shape).astype(np.int32)
-        scores = column(edges, "story_score")
         threshold = shared_story_model(self.model_folder).threshold
-        groups = link_stories(
-            pairs,
-            np.sqrt(scores.astype(np.float64)),
-            len(keys),
-            threshold=threshold,
-            absent=ABSENT,
-        )
-        chosen = undecided_articles(
-            pairs, scores, groups, threshold=threshold, absent=ABSENT
-        )
-        return pa.RecordBatch.from_arrays([pa.array(keys[chosen])], schema=UNDECIDED)
+        keys = undecided_keys(concatenate(scored, STORY_EDGE), threshold=threshold)
+        return pa.RecordBatch.from_arrays([pa.array(keys)], schema=UNDECIDED)

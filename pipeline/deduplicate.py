@@ -7,7 +7,7 @@ embedded and compared. At the end the texts come back together, story by story.
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import apache_beam as beam
@@ -36,7 +36,7 @@ from transforms.relations import FollowUpRule, RewriteRule
 from transforms.removals import SummariseBoilerplate
 from transforms.repeated_ids import SettleRepeatedIds
 from transforms.resolving import ResolveStories
-from transforms.spilling import SpillArticles, read_back
+from transforms.spilling import SpillArticles, Spilled, read_back
 from transforms.undecided import FindUndecided
 from transforms.verification import CopyThresholds
 
@@ -88,7 +88,11 @@ class Deduplicate(beam.PTransform):
         articles |= "Read" >> CountArticles("read and parse")
 
         recurring = articles | "Learn what recurs" >> LearnRecurringLines()
-        stripped = {"articles": articles, "recurring": recurring} | (
+        waiting = articles | "Spill articles" >> SpillArticles(self.staging)
+        stripped = {
+            "articles": waiting | "Read articles back" >> beam.Map(read_back),
+            "recurring": recurring,
+        } | (
             "Strip furniture"
             >> StripBoilerplate(
                 thin_words=config.min_words, page_model_folder=config.page_model_folder
@@ -120,8 +124,14 @@ class Deduplicate(beam.PTransform):
             | "Count rows" >> beam.Map(_row_count)
             | "Add rows" >> beam.CombineGlobally(sum)
         )
+        # Whoever needs a text reads it back: between stages, fingerprints are what moves.
+        spilled = fingerprinted | "Spill" >> SpillArticles(self.staging)
+        copies = {
+            "fingerprints": fingerprinted,
+            "cleaned": spilled | "Read texts back" >> beam.Map(read_back, WANTED),
+        } | "Find copies" >> find_copies
         form = self._with_stories if config.stories else self._copies_alone
-        written = form(fingerprinted, find_copies, count)
+        written = form(spilled, copies, count)
         written |= "Written" >> CountArticles("form stories, write", _articles_of)
         rejects = (
             (read["rejects"], parsed["rejects"], settled["rejects"])
@@ -147,29 +157,25 @@ class Deduplicate(beam.PTransform):
         )
 
     def _with_stories(
-        self, fingerprinted: Batches, find_copies: FindCopies, count: beam.PCollection[int]
+        self,
+        spilled: beam.PCollection[Spilled],
+        copies: Collections,
+        count: beam.PCollection[int],
     ) -> beam.PCollection[Part]:
-        """Find copies, form stories of what is left, write both."""
+        """Form stories of what is left of copies, write both."""
         config = self.config
-        copies = {
-            "fingerprints": fingerprinted,
-            "cleaned": fingerprinted,
-        } | "Find copies" >> find_copies
-        one = fingerprinted.pipeline | "Once" >> beam.Create([None], reshuffle=False)
+        one = spilled.pipeline | "Once" >> beam.Create([None], reshuffle=False)
         copied = one | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
-        embedded = fingerprinted | "Mark representatives" >> beam.Map(
-            mark_representatives, copied=AsSingleton(copied)
-        )
         scoring = (config.story_model_folder, config.block_size)
+        marks = {"copied": AsSingleton(copied)}
         if config.embedding == "undecided":
-            undecided = (
-                embedded
+            marks["undecided"] = AsSingleton(
+                spilled
+                | "Read fingerprints back" >> beam.Map(_marked, FINGERPRINT.names, **marks)
                 | "Keep fingerprints" >> beam.Map(representatives)
                 | "Find undecided" >> FindUndecided(*scoring)
             )
-            embedded |= "Mark undecided" >> beam.Map(
-                mark_undecided, undecided=AsSingleton(undecided)
-            )
+        embedded = spilled | "Read back" >> beam.Map(_marked, **marks)
         if config.uses_model:
             embedded |= "Embed" >> EmbedArticles(
                 config.embedding_model,
@@ -185,8 +191,9 @@ class Deduplicate(beam.PTransform):
         members = one | "Join copies and stories" >> beam.Map(
             _members, groups=AsIter(copies["groups"]), stories=AsIter(stories["stories"])
         )
+        embedded |= "Spill embedded" >> SpillArticles(self.staging)
         return {
-            "articles": embedded,
+            "articles": embedded | "Read embedded back" >> beam.Map(read_back),
             "copy_edges": copies["edges"],
             "story_edges": stories["edges"],
             "membership": members,
@@ -206,16 +213,14 @@ class Deduplicate(beam.PTransform):
         )
 
     def _copies_alone(
-        self, fingerprinted: Batches, find_copies: FindCopies, count: beam.PCollection[int]
+        self,
+        spilled: beam.PCollection[Spilled],
+        copies: Collections,
+        count: beam.PCollection[int],
     ) -> beam.PCollection[Part]:
-        """Find copies and write them: no text is needed but for comparing it."""
-        spilled = fingerprinted | "Spill" >> SpillArticles(self.staging)
-        copies = {
-            "fingerprints": fingerprinted,
-            "cleaned": spilled | "Read back" >> beam.Map(read_back, WANTED),
-        } | "Find copies" >> find_copies
+        """Write copies: no text is needed but to be written."""
         members = (
-            fingerprinted.pipeline
+            spilled.pipeline
             | "Once" >> beam.Create([None], reshuffle=False)
             | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
         )
@@ -269,6 +274,17 @@ def representatives(batch: pa.RecordBatch) -> pa.RecordBatch:
     names = [*FINGERPRINT.names, *(["vector"] if "vector" in batch.schema.names else [])]
     rows = np.flatnonzero(batch.column("is_representative").to_numpy(zero_copy_only=False))
     return batch.select(names).take(pa.array(rows))
+
+
+def _marked(
+    spilled: Spilled,
+    names: Sequence[str] | None = None,
+    *,
+    copied: pa.RecordBatch,
+    undecided: pa.RecordBatch | None = None,
+) -> pa.RecordBatch:
+    batch = mark_representatives(read_back(spilled, names), copied)
+    return batch if undecided is None else mark_undecided(batch, undecided)
 
 
 def _articles_of(part: Part) -> int:

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
+from pipeline.show import read_table
 from transforms.embedding_model import load_model
 from transforms.listing import file_identities, matched_files
 from transforms.main_content import page_model
@@ -35,6 +38,7 @@ from transforms.parquet import (
     staging_folder,
 )
 from transforms.reading import ReadArticles, checked_fields
+from transforms.recurrence import remembered_lines
 from transforms.story_scoring import shared_story_model
 
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -135,6 +139,24 @@ def _check_models(config: Config) -> None:
             raise ValueError(f"{kind} {name} must hold JSON: {error}") from error
 
 
+def remembered_furniture(folder: str) -> pa.RecordBatch | None:
+    """Read which lines recurred in an earlier run; None for "none".
+
+    Raises:
+      ValueError: if no run has finished in the folder.
+    """
+    if folder == "none":
+        return None
+    try:
+        rows = read_table(
+            folder, "boilerplate", ["source", "line"], pc.field("reason") == "recurs"
+        )
+    except OSError as error:
+        raise ValueError(f"known furniture {folder} cannot be read: {error}") from error
+    columns = [rows.column(name).combine_chunks() for name in ("source", "line")]
+    return remembered_lines(*columns)
+
+
 def run(
     patterns: Sequence[str],
     output: str,
@@ -169,6 +191,7 @@ def run(
     if inside := _first_inside(files, output):
         raise ValueError(f"input must not lie inside the output folder, {inside} does")
     _check_models(config)
+    remembered = remembered_furniture(config.known_furniture)
     local = not any(flag.startswith("--runner") for flag in beam_flags)
     if local and config.uses_model:
         # In this process the workers find it loaded.
@@ -198,6 +221,7 @@ def run(
             latest=datetime.datetime.now(datetime.UTC),
             settings={"run_id": run_id, "config": dataclasses.asdict(config)},
             replaces=(previous or {}).get("commit"),
+            remembered=remembered,
         )
         _run_to_end(pipeline)
     except BaseException:

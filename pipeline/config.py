@@ -44,6 +44,10 @@ class Config:
         "what finds the article in a whole page: a folder that newsdedup tune wrote, or "
         "the model that is shipped",
     )
+    known_furniture: str = option(
+        "none",
+        "folder of an earlier run: what recurred in it is furniture from the first article",
+    )
     min_words: int = option(25, "words under which a text is thin and nobody's copy")
     stories: bool = option(True, "group articles into stories; without, only copies")
     embedding: str = option(

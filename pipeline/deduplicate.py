@@ -67,6 +67,7 @@ class Deduplicate(beam.PTransform):
       latest: no article is published after this.
       settings: what the manifest records of the run.
       replaces: the run in force when this one began, as in `commit`.
+      remembered: RECURRING rows of an earlier run, if there are any.
     """
 
     config: Config
@@ -76,6 +77,7 @@ class Deduplicate(beam.PTransform):
     latest: datetime.datetime
     settings: Mapping[str, Any]
     replaces: str | None = None
+    remembered: pa.RecordBatch | None = None
 
     def expand(self, read: Collections) -> beam.PCollection[Any]:
         """Wire the stages."""
@@ -95,7 +97,9 @@ class Deduplicate(beam.PTransform):
         } | (
             "Strip furniture"
             >> StripBoilerplate(
-                thin_words=config.min_words, page_model_folder=config.page_model_folder
+                thin_words=config.min_words,
+                page_model_folder=config.page_model_folder,
+                remembered=self.remembered,
             )
         )
 

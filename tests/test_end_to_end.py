@@ -300,6 +300,56 @@ def test_input_without_a_single_article_gives_empty_tables(tmp_path):
     assert read_table(str(tmp_path / "out"), "rejects").num_rows == 1
 
 
+SLOGAN = "You are reading the free valley edition of this paper"
+
+
+def valley_reports(folder, numbers):
+    """Write reports of one site, each with other words, all with its slogan."""
+    names = ("ferry", "orchard", "windmill", "railway", "library", "harbour", "museum")
+    rows = [
+        {
+            "id": f"v{number}",
+            "source": "valley.example",
+            "published_at": f"2026-05-{number + 1:02}T08:00:00Z",
+            "title": f"The {names[number]} of Larra opens again",
+            "text": SLOGAN
+            + "\n"
+            + " ".join(
+                f"The {names[number]} has a {names[number]}{word} since {1900 + word}."
+                for word in range(12)
+            ),
+        }
+        for number in numbers
+    ]
+    folder.mkdir()
+    (folder / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return [str(folder / "in.jsonl")]
+
+
+def test_furniture_that_an_earlier_run_learnt_is_known_from_the_first_article(tmp_path):
+    earlier, alone, after = (str(tmp_path / name) for name in ("earlier", "alone", "after"))
+    copies = Config(stories=False)
+    batch.run(valley_reports(tmp_path / "many", range(6)), earlier, copies, fields={})
+    first = valley_reports(tmp_path / "one", [6])
+    batch.run(first, alone, copies, fields={})
+    known = Config(stories=False, known_furniture=earlier)
+    batch.run(first, after, known, fields={})
+    texts = [
+        read_table(folder, "articles").column("text").to_pylist()[0]
+        for folder in (alone, after)
+    ]
+    assert texts[0] == f"{SLOGAN}\n{texts[1]}"
+    (row,) = read_table(after, "boilerplate").to_pylist()
+    assert (row["line"], row["reason"]) == (SLOGAN, "recurs")
+    with pytest.raises(ValueError, match="holds no finished run"):
+        batch.run(
+            first,
+            str(tmp_path / "none"),
+            Config(known_furniture=str(tmp_path / "one")),
+            fields={},
+        )
+
+
 @pytest.mark.model
 def test_when_asked_to_the_real_model_embeds_one_article_of_each_copy_group(tmp_path):
     output = str(tmp_path / "out")

@@ -338,12 +338,14 @@ class StripBoilerplate(beam.PTransform):
       thin_words: a text of fewer words is thin.
       alien_words: a text of fewer words is alien if it holds no word of its title.
       page_model_folder: of what finds the article in a whole page.
+      remembered: RECURRING rows of an earlier run.
     """
 
     min_words: int = 40
     thin_words: int = 25
     alien_words: int = 300
     page_model_folder: str = SHIPPED
+    remembered: pa.RecordBatch | None = None
 
     def expand(self, inputs: Collections) -> Collections:
         """Strip every article by the rules and by what recurs."""
@@ -355,6 +357,8 @@ class StripBoilerplate(beam.PTransform):
     def _strip(
         self, batch: pa.RecordBatch, recurring: list[pa.RecordBatch]
     ) -> Iterator[Tagged]:
+        if self.remembered is not None:
+            recurring = [*recurring, self.remembered]
         table = recurring[0] if len(recurring) == 1 else _joined(recurring)
         cleaned, removed = strip_batch(
             batch,

@@ -399,6 +399,17 @@ def recurring_table(pairs: npt.NDArray[np.uint64]) -> pa.RecordBatch:
     )
 
 
+def remembered_lines(sources: pa.Array, lines: pa.Array) -> pa.RecordBatch:
+    """Make RECURRING rows of the lines that an earlier run took because they recur.
+
+    Args:
+      sources: of n lines.
+      lines: as they stand in `boilerplate/`.
+    """
+    keys, _ = title_keys(lines)
+    return recurring_table(np.stack((source_keys(sources), keys), axis=1))
+
+
 def is_recurring(
     recurring: pa.RecordBatch,
     sources: npt.NDArray[np.uint64],

@@ -11,9 +11,9 @@ as much is found when one of the two texts is read from its end. Of a rewrite se
 times more is found forwards than backwards. That also tells a rewrite whose writer has
 kept nothing of the wording, where each pair of sentences alone would be too weak a sign.
 
-How wrong it is: of 3,012 reports of local crime it calls 18 rewrites. Twelve were read: they
-follow one text, but for most that is the statement of the police, which both outlets had,
-and nothing shows that one of them rewrote the other; one is a report of a later arrest.
+How wrong it is: of 3,012 reports of local crime it calls 18 rewrites. Twelve were read:
+they follow one text, but for most that is the statement of the police, which both outlets
+had, and nothing shows that one rewrote the other; one is a report of a later arrest.
 
 S. Needleman and C. Wunsch, "A general method applicable to the search for similarities in
 the amino acid sequence of two proteins", 1970 (the best chain of pairs in order).

@@ -10,7 +10,6 @@ from transforms.furniture import (
     has_dateline,
     is_caption,
     line_reason,
-    may_hold_segments,
 )
 
 FURNITURE = {
@@ -187,9 +186,3 @@ def test_a_credit_is_cut_off_the_last_paragraph():
     )
     assert rest == "The river fell."
     assert segments == [("(Reporting by Jane Doe; Editing by John Roe)", "credit")]
-
-
-@given(st.text())
-def test_a_text_that_may_hold_no_segment_holds_none(text):
-    if not may_hold_segments(text):
-        assert cut_segments(text) == (text.strip(), [])

@@ -356,11 +356,6 @@ _SEGMENTS = (
 )
 
 
-def may_hold_segments(text: str) -> bool:
-    """Tell of a whole text at once whether `cut_segments` may find anything in it."""
-    return any(sign in text for _, sign, _ in _SEGMENTS)
-
-
 def cut_segments(line: str) -> tuple[str, list[tuple[str, str]]]:
     """Cut furniture that was run into a line of the article.
 

@@ -31,7 +31,8 @@ from transforms.line_rules import rule_lines
 from transforms.linkage import ABSENT
 from transforms.parsing import parse_articles
 from transforms.reading import MAX_ROW_BYTES, read_files
-from transforms.story_scoring import MIN_SCORE, score_block, shared_story_model
+from transforms.story_model import shared_story_model
+from transforms.story_scoring import MIN_SCORE, score_block
 
 BATCH = 1_000
 EMBEDDED = 256

@@ -16,7 +16,7 @@ from pipeline.config import EMBEDDINGS, Config
 from pipeline.labelled import Labelled, fingerprint_corpus, halves, read_labelled
 from pipeline.large_stories import SIZES, measure_large_stories
 from schemas.batch import column
-from transforms.story_scoring import read_story_model
+from transforms.story_model import read_story_model
 
 
 def main() -> None:

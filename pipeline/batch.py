@@ -39,7 +39,7 @@ from transforms.parquet import (
 )
 from transforms.reading import ReadArticles, checked_fields
 from transforms.recurrence import remembered_lines
-from transforms.story_scoring import shared_story_model
+from transforms.story_model import shared_story_model
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOOKS_AT_A_WITHDRAWAL = 50

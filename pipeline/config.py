@@ -9,7 +9,7 @@ from typing import Any
 from schemas.fingerprint import NUM_PERM
 from transforms.embedding_model import DEFAULT_MODEL
 from transforms.lsh import candidate_probability
-from transforms.story_scoring import DATA as SHIPPED
+from transforms.story_model import DATA as SHIPPED
 
 EMBEDDINGS = ("undecided", "all", "none")
 DEFAULT_MODELS = "shipped"

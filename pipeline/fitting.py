@@ -32,11 +32,10 @@ from transforms.pair_features import (
     pair_features,
 )
 from transforms.rarity import RaritySettings, WeighedArticles, weigh_articles
+from transforms.story_model import StoryModel, Weights
 from transforms.story_scoring import (
     GRAPH_FLOOR,
     MIN_SCORE,
-    StoryModel,
-    Weights,
     block_background,
     context_columns,
     first_scores,

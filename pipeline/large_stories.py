@@ -22,10 +22,10 @@ from schemas.batch import concatenate
 from transforms.context import article_counts
 from transforms.pair_features import article_facts, pair_features
 from transforms.rarity import weigh_articles
+from transforms.story_model import StoryModel
 from transforms.story_scoring import (
     GRAPH_FLOOR,
     LARGE,
-    StoryModel,
     block_background,
     pair_probabilities,
 )

@@ -32,11 +32,7 @@ from schemas.batch import column, concatenate
 from schemas.fingerprint import FINGERPRINT
 from transforms.background import Background, make_background, write_background
 from transforms.rarity import RaritySettings
-from transforms.story_scoring import (
-    SCHEMA,
-    VERSION,
-    StoryModel,
-)
+from transforms.story_model import SCHEMA, VERSION, StoryModel
 
 # Languages of which the background has fewer articles get none.
 LEAST_BACKGROUND = 1000

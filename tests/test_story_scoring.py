@@ -26,14 +26,11 @@ from transforms.pair_features import (
     pair_features,
 )
 from transforms.rarity import RaritySettings, weigh_articles
+from transforms.story_model import DATA, Weights, context_names, read_story_model
 from transforms.story_scoring import (
-    DATA,
-    Weights,
     compared,
-    context_names,
     pair_probabilities,
     probabilities,
-    read_story_model,
     score_articles,
     score_block,
 )

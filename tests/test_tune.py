@@ -36,7 +36,8 @@ from pipeline.made_stories import MADE, enlarged, with_made_stories
 from pipeline.tune import tune
 from schemas.article import RAW
 from schemas.batch import column, list_column, with_column
-from transforms.story_scoring import DATA, MIN_SCORE, read_story_model, score_block
+from transforms.story_model import DATA, read_story_model
+from transforms.story_scoring import MIN_SCORE, score_block
 from transforms.undecided import undecided_keys
 
 PEOPLE = [

@@ -23,7 +23,8 @@ from schemas.match import STORY_EDGE, STORY_EVIDENCE
 from transforms.blocking import AssignBlocks
 from transforms.linkage import ABSENT, link_stories
 from transforms.membership import STORY_MEMBERS
-from transforms.story_scoring import DATA, ScoreBlocks, compared, shared_story_model
+from transforms.story_model import DATA, shared_story_model
+from transforms.story_scoring import ScoreBlocks, compared
 
 # What grouping needs of an article beside its pairs, and what its edges show of it.
 NODE = pa.schema(

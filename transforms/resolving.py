@@ -26,7 +26,7 @@ from transforms.membership import look_up
 from transforms.parquet import Part, write_part
 from transforms.relations import FollowUpRule, RewriteRule
 from transforms.rewrites import Rewrites, find_rewrites
-from transforms.story_scoring import DATA, shared_story_model
+from transforms.story_model import DATA, shared_story_model
 from transforms.tables import story_tables
 from transforms.term_vectors import document_shares, inverse_document_frequencies
 

@@ -16,14 +16,10 @@ How wrong it is, on articles it was not fitted to, is in docs/quality.md: mostly
 follow-ups that share no day and few words with the first report, and equal incidents in
 neighbouring towns.
 
-Weights come from a data file, fitted by `pipeline.tune`; a file whose names are not those
-computed here is refused.
+Weights come from a `story_model`, fitted by `pipeline.tune`.
 """
 
 import dataclasses
-import functools
-import json
-import pathlib
 from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
@@ -34,8 +30,8 @@ import pyarrow as pa
 
 from schemas.batch import column, concatenate
 from schemas.match import STORY_EDGE
-from transforms.background import NO_BACKGROUND, Background, read_background
-from transforms.blocking import WINDOW, Neighbours, candidate_pairs
+from transforms.background import NO_BACKGROUND, Background
+from transforms.blocking import WINDOW, candidate_pairs
 from transforms.context import (
     CONTEXT_FEATURES,
     article_counts,
@@ -51,65 +47,14 @@ from transforms.pair_features import (
     article_facts,
     pair_features,
 )
-from transforms.rarity import RaritySettings, WeighedArticles, weigh_articles
+from transforms.rarity import WeighedArticles, weigh_articles
+from transforms.story_model import (
+    StoryModel,
+    Weights,
+    context_names,
+    shared_story_model,
+)
 from transforms.templates import TemplateRule, are_one_template
-
-# The model that is shipped.
-DATA = str(pathlib.Path(__file__).parent / "data")
-
-SCHEMA = "newsdedup.story_model"
-VERSION = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Weights:
-    """One logistic regression: a bias and a weight for each named number."""
-
-    bias: float
-    weights: Mapping[str, float]
-
-    def vector(self, names: tuple[str, ...]) -> npt.NDArray[np.float64]:
-        """Give the weights in the order of `names`.
-
-        Raises:
-          ValueError: if the weights are not those of exactly these names.
-        """
-        if set(self.weights) != set(names):
-            missing = sorted(set(names) - set(self.weights))
-            unknown = sorted(set(self.weights) - set(names))
-            raise ValueError(
-                "a story model must weigh exactly the numbers computed here, "
-                f"got missing={missing} and unknown={unknown}"
-            )
-        return np.array([self.weights[name] for name in names], np.float64)
-
-
-@dataclasses.dataclass(frozen=True)
-class StoryModel:
-    """All that decides whether two articles tell the same event.
-
-    Attributes:
-      pair: the first score of two articles of which one at least is not embedded.
-      embedded: the first score of two that are; its numbers are EMBEDDED_FEATURES.
-      context: the second score; its numbers are CONTEXT_FEATURES, and "x_" and a name
-        of PAIR_FEATURES.
-      threshold: mean root of the score from which two groups are one story.
-      crowded: expected partners from which the second score may not lower the first.
-      rarity: how terms were weighed when the weights were fitted.
-      neighbours: how pairs were proposed then.
-      backgrounds: by language.
-      made_from: what the model was fitted on, for a person.
-    """
-
-    pair: Weights
-    embedded: Weights
-    context: Weights
-    threshold: float
-    crowded: float
-    rarity: RaritySettings
-    neighbours: Neighbours
-    backgrounds: Mapping[str, Background]
-    made_from: Mapping[str, object]
 
 
 def probabilities(
@@ -152,19 +97,6 @@ def pair_probabilities(
     both = np.flatnonzero(~np.isnan(features[:, -1]))
     scores[both] = probabilities(features[both], embedded, EMBEDDED_FEATURES)
     return scores
-
-
-def context_names(model: Weights) -> tuple[str, ...]:
-    """Give the names that the second score weighs, in the order of its columns.
-
-    Raises:
-      ValueError: if a name is neither of CONTEXT_FEATURES nor "x_" and one of
-        PAIR_FEATURES.
-    """
-    own = tuple(name for name in PAIR_FEATURES if f"x_{name}" in model.weights)
-    names = (*CONTEXT_FEATURES, *(f"x_{name}" for name in own))
-    model.vector(names)
-    return names
 
 
 def context_columns(
@@ -381,41 +313,6 @@ def compared(fingerprints: pa.RecordBatch) -> pa.RecordBatch:
     return fingerprints.drop_columns(list(_NOT_COMPARED))
 
 
-def read_story_model(folder: pathlib.Path) -> StoryModel:
-    """Read a model and its backgrounds from a folder that `pipeline.tune` wrote.
-
-    Raises:
-      ValueError: if the file is not a story model of this version, or weighs other
-        numbers than are computed here.
-    """
-    path = folder / "story_model.json"
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    found = (stored.get("schema"), stored.get("version"))
-    if found != (SCHEMA, VERSION):
-        raise ValueError(
-            f"{path} must hold {SCHEMA} version {VERSION}, "
-            f"got {found[0]} version {found[1]}"
-        )
-    model = StoryModel(
-        pair=Weights(**stored["pair"]),
-        embedded=Weights(**stored["embedded"]),
-        context=Weights(**stored["context"]),
-        threshold=stored["threshold"],
-        crowded=stored["crowded"],
-        rarity=RaritySettings(**stored["rarity"]),
-        neighbours=Neighbours(**stored["neighbours"]),
-        backgrounds={
-            language: read_background(folder / name)
-            for language, name in stored["backgrounds"].items()
-        },
-        made_from=stored["made_from"],
-    )
-    model.pair.vector(PAIR_FEATURES)
-    model.embedded.vector(EMBEDDED_FEATURES)
-    context_names(model.context)
-    return model
-
-
 @dataclasses.dataclass(eq=False)
 class ScoreBlocks(beam.PTransform):
     """Score the pairs of every block.
@@ -443,9 +340,3 @@ class ScoreBlocks(beam.PTransform):
             shared_story_model(self.model_folder),
             min_score=self.min_score,
         )
-
-
-@functools.cache
-def shared_story_model(folder: str) -> StoryModel:
-    """Read a model once a process; `DATA` names the one that is shipped."""
-    return read_story_model(pathlib.Path(folder))

@@ -22,7 +22,8 @@ from schemas.match import STORY_EDGE
 from transforms.blocking import AssignBlocks
 from transforms.clustering import join_edges
 from transforms.linkage import ABSENT, link_stories
-from transforms.story_scoring import DATA, ScoreBlocks, shared_story_model
+from transforms.story_model import DATA, shared_story_model
+from transforms.story_scoring import ScoreBlocks
 
 # The keys of undecided articles, ascending.
 UNDECIDED = pa.schema([pa.field("article_key", pa.uint64(), nullable=False)])

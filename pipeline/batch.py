@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import gc
 import hashlib
 import json
 import os
@@ -166,7 +167,7 @@ def run(
     overwrite: bool = False,
     run_id: str | None = None,
     beam_flags: Sequence[str] = (),
-    batch_size: int = 1_000,
+    batch_size: int = 2_000,
 ) -> dict[str, Any]:
     """Read articles, find copies and stories, write the tables; give the manifest.
 
@@ -260,10 +261,15 @@ def _run_to_end(pipeline: beam.Pipeline) -> None:
         except BaseException as error:
             failures.append(error)
 
+    # What was imported stays: to look for garbage in it again and again takes longer than
+    # to read the input.
+    gc.collect()
+    gc.freeze()
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     while thread.is_alive():
         thread.join(_SECONDS_BETWEEN_LOOKS)
+    gc.unfreeze()
     if failures:
         # Nothing the caller said is wrong by now, whatever a worker raised.
         raise RuntimeError(f"the run failed: {failures[0]}") from failures[0]

@@ -24,7 +24,7 @@ from schemas.match import MATCH
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, STORIES
 from transforms.boilerplate import LearnRecurringLines, RuleLines, StripBoilerplate
 from transforms.clustering import ScoreStories
-from transforms.copies import WANTED, FindCopies
+from transforms.copies import FindCopies
 from transforms.copy_tables import WriteCopies
 from transforms.embedding import EmbedArticles
 from transforms.fingerprint import FingerprintArticles
@@ -35,7 +35,7 @@ from transforms.parsing import ParseArticles
 from transforms.relations import FollowUpRule, RewriteRule
 from transforms.removals import SummariseBoilerplate
 from transforms.repeated_ids import SettleRepeatedIds
-from transforms.resolving import ResolveStories
+from transforms.resolving import ResolveStories, embedded_vectors
 from transforms.spilling import SpillArticles, Spilled, read_back
 from transforms.undecided import FindUndecided
 from transforms.verification import CopyThresholds
@@ -83,17 +83,16 @@ class Deduplicate(beam.PTransform):
         """Wire the stages."""
         config = self.config
         parsed = read["raw"] | "Parse" >> ParseArticles(latest=self.latest)
-        settled = parsed["articles"] | "Settle repeated ids" >> SettleRepeatedIds(
-            self.staging
-        )
-        articles = settled["articles"] | "Rule lines" >> RuleLines()
-        articles |= "Read" >> CountArticles("read and parse")
+        ruled = parsed["articles"] | "Rule lines" >> RuleLines()
+        ruled |= "Read" >> CountArticles("read and parse")
+        settled = ruled | "Settle repeated ids" >> SettleRepeatedIds(self.staging)
 
-        recurring = articles | "Learn what recurs" >> LearnRecurringLines()
-        waiting = articles | "Spill articles" >> SpillArticles(self.staging)
+        # Who needs a text reads it back, in the very step: what one step hands to another
+        # that waits for something else is held by the runner.
+        articles = settled["articles"]
         stripped = {
-            "articles": waiting | "Read articles back" >> beam.Map(read_back),
-            "recurring": recurring,
+            "articles": articles,
+            "recurring": articles | "Learn what recurs" >> LearnRecurringLines(),
         } | (
             "Strip furniture"
             >> StripBoilerplate(
@@ -125,14 +124,13 @@ class Deduplicate(beam.PTransform):
         )
         count = (
             articles
-            | "Count rows" >> beam.Map(_row_count)
+            | "Count rows" >> beam.Map(_rows)
             | "Add rows" >> beam.CombineGlobally(sum)
         )
-        # Whoever needs a text reads it back: between stages, fingerprints are what moves.
         spilled = fingerprinted | "Spill" >> SpillArticles(self.staging)
         copies = {
             "fingerprints": fingerprinted,
-            "cleaned": spilled | "Read texts back" >> beam.Map(read_back, WANTED),
+            "cleaned": spilled,
         } | "Find copies" >> find_copies
         form = self._with_stories if config.stories else self._copies_alone
         written = form(spilled, copies, count)
@@ -170,7 +168,7 @@ class Deduplicate(beam.PTransform):
         config = self.config
         one = spilled.pipeline | "Once" >> beam.Create([None], reshuffle=False)
         copied = one | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
-        scoring = (config.story_model_folder, config.block_size)
+        scoring = (self.staging, config.story_model_folder, config.block_size)
         marks = {"copied": AsSingleton(copied)}
         if config.embedding == "undecided":
             marks["undecided"] = AsSingleton(
@@ -179,7 +177,8 @@ class Deduplicate(beam.PTransform):
                 | "Keep fingerprints" >> beam.Map(representatives)
                 | "Find undecided" >> FindUndecided(*scoring)
             )
-        embedded = spilled | "Read back" >> beam.Map(_marked, **marks)
+        names = None if config.uses_model else FINGERPRINT.names
+        embedded = spilled | "Read back" >> beam.Map(_marked, names, **marks)
         if config.uses_model:
             embedded |= "Embed" >> EmbedArticles(
                 config.embedding_model,
@@ -195,9 +194,9 @@ class Deduplicate(beam.PTransform):
         members = one | "Join copies and stories" >> beam.Map(
             _members, groups=AsIter(copies["groups"]), stories=AsIter(stories["stories"])
         )
-        embedded |= "Spill embedded" >> SpillArticles(self.staging)
         return {
-            "articles": embedded | "Read embedded back" >> beam.Map(read_back),
+            "articles": spilled,
+            "vectors": embedded | "Keep vectors" >> beam.Map(embedded_vectors),
             "copy_edges": copies["edges"],
             "story_edges": stories["edges"],
             "membership": members,
@@ -295,8 +294,8 @@ def _articles_of(part: Part) -> int:
     return part.rows if part.table == "articles" else 0
 
 
-def _row_count(batch: pa.RecordBatch) -> int:
-    return int(batch.num_rows)
+def _rows(spilled: Spilled) -> int:
+    return spilled.rows
 
 
 def _members(

@@ -5,6 +5,7 @@ import datetime
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from schemas.article import ARTICLE, CLEANED, REMOVED
 from schemas.batch import column, concatenate
@@ -17,6 +18,7 @@ from transforms.boilerplate import (
 )
 from transforms.line_rules import rule_lines
 from transforms.recurrence import RECURRING, recurring_table
+from transforms.spilling import SpillArticles, spill
 
 PARAGRAPH = (
     "The river bridge in Ashford collapsed on Sunday and two drivers were hurt when "
@@ -83,12 +85,29 @@ def test_a_title_above_a_text_that_holds_none_of_its_words_belongs_to_it():
     assert cleaned.column("alien").to_pylist() == [False]
 
 
+@pytest.fixture
+def clean(apply, tmp_path):
+    """Give what learns from batches and strips them, as the pipeline does."""
+    return lambda batches: apply(Clean(str(tmp_path)), batches)
+
+
+@pytest.fixture
+def waits(tmp_path):
+    """Give what lets a batch wait on disk."""
+    return lambda batch: spill(batch, str(tmp_path))
+
+
 class Clean(beam.PTransform):
     """Learns and strips, as the pipeline does."""
 
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
     def expand(self, batches):
-        recurring = batches | LearnRecurringLines()
-        return {"articles": batches, "recurring": recurring} | StripBoilerplate()
+        articles = batches | SpillArticles(self.folder)
+        recurring = articles | LearnRecurringLines()
+        return {"articles": articles, "recurring": recurring} | StripBoilerplate()
 
 
 def corpus() -> pa.RecordBatch:
@@ -103,8 +122,8 @@ def corpus() -> pa.RecordBatch:
     return articles(rows)
 
 
-def test_the_pipeline_learns_what_recurs_and_strips_it(apply):
-    outputs = apply(Clean(), [corpus().slice(0, 4), corpus().slice(4)])
+def test_the_pipeline_learns_what_recurs_and_strips_it(clean):
+    outputs = clean([corpus().slice(0, 4), corpus().slice(4)])
     cleaned = concatenate(outputs["cleaned"], CLEANED).sort_by("article_key").to_pylist()
     expected = [prose(n) for n in (*range(6), *range(3))]
     assert [row["text"] for row in cleaned[:9]] == expected
@@ -114,37 +133,42 @@ def test_the_pipeline_learns_what_recurs_and_strips_it(apply):
     assert sum(row["reason"] == "recurs" for row in removed) == 6
 
 
-def test_the_pipeline_agrees_with_the_functions_whatever_the_batches(apply):
+def test_the_pipeline_agrees_with_the_functions_whatever_the_batches(apply, waits):
     batch = corpus()
-    (table,) = apply(LearnRecurringLines(), [batch])
+    (table,) = apply(LearnRecurringLines(), [waits(batch)])
     assert table.schema.equals(RECURRING)
     assert table.equals(learn_recurring([batch]))
-    (again,) = apply(LearnRecurringLines(), [batch.slice(5), batch.slice(0, 5)])
+    (again,) = apply(
+        LearnRecurringLines(), [waits(batch.slice(5)), waits(batch.slice(0, 5))]
+    )
     assert again.equals(table)
     expected, _ = strip_batch(batch, table)
-    outputs = apply(StripBoilerplate(), {"articles": [batch], "recurring": [table]})
+    outputs = apply(StripBoilerplate(), {"articles": [waits(batch)], "recurring": [table]})
     (cleaned,) = outputs["cleaned"]
     assert cleaned.equals(expected)
 
 
-def test_tables_of_earlier_runs_are_joined(apply):
-    (table,) = apply(LearnRecurringLines(), [corpus()])
-    inputs = {"articles": [corpus()], "recurring": [table.slice(1), table.slice(0, 1)]}
+def test_tables_of_earlier_runs_are_joined(apply, waits):
+    (table,) = apply(LearnRecurringLines(), [waits(corpus())])
+    inputs = {
+        "articles": [waits(corpus())],
+        "recurring": [table.slice(1), table.slice(0, 1)],
+    }
     (cleaned,) = apply(StripBoilerplate(), inputs)["cleaned"]
     assert cleaned.equals(strip_batch(corpus(), table)[0])
 
 
-def test_nothing_is_learnt_from_no_articles(apply):
-    outputs = apply(StripBoilerplate(), {"articles": [corpus()], "recurring": []})
+def test_nothing_is_learnt_from_no_articles(apply, waits):
+    outputs = apply(StripBoilerplate(), {"articles": [waits(corpus())], "recurring": []})
     (cleaned,) = outputs["cleaned"]
     assert cleaned.num_rows == corpus().num_rows
 
 
-def test_rules_that_are_carried_along_change_nothing(apply):
+def test_rules_that_are_carried_along_change_nothing(apply, waits):
     (ruled,) = apply(RuleLines(), [corpus()])
     assert ruled.equals(rule_lines(corpus()))
-    (table,) = apply(LearnRecurringLines(), [corpus()])
-    (again,) = apply(LearnRecurringLines(), [ruled])
+    (table,) = apply(LearnRecurringLines(), [waits(corpus())])
+    (again,) = apply(LearnRecurringLines(), [waits(ruled)])
     assert again.equals(table)
     for one, other in zip(
         strip_batch(corpus(), table), strip_batch(ruled, table), strict=True
@@ -162,49 +186,49 @@ def town() -> pa.RecordBatch:
     return articles(rows)
 
 
-def cleaned_texts(apply, batch: pa.RecordBatch) -> list[str]:
-    outputs = apply(Clean(), [batch])["cleaned"]
+def cleaned_texts(clean, batch: pa.RecordBatch) -> list[str]:
+    outputs = clean([batch])["cleaned"]
     return concatenate(outputs, CLEANED).sort_by("article_key").column("text").to_pylist()
 
 
-def test_a_sentence_to_the_reader_that_one_source_alone_repeats_goes(monkeypatch, apply):
+def test_a_sentence_to_the_reader_that_one_source_alone_repeats_goes(clean, monkeypatch):
     monkeypatch.setattr("transforms.boilerplate._SHARDS", 1)
-    assert not any(SLOGAN in text for text in cleaned_texts(apply, town()))
+    assert not any(SLOGAN in text for text in cleaned_texts(clean, town()))
 
 
-def test_a_template_sentence_stays_though_one_source_alone_repeats_it(monkeypatch, apply):
+def test_a_template_sentence_stays_though_one_source_alone_repeats_it(clean, monkeypatch):
     monkeypatch.setattr("transforms.boilerplate._SHARDS", 1)
     rows = [
         (row["source"], row["title"], row["text"].replace(SLOGAN, "No one was hurt."))
         for row in town().to_pylist()
     ]
-    texts = cleaned_texts(apply, articles(rows))
+    texts = cleaned_texts(clean, articles(rows))
     assert sum("No one was hurt." in text for text in texts) == 4
 
 
-def test_the_headline_of_another_article_of_the_source_is_a_link(apply):
+def test_the_headline_of_another_article_of_the_source_is_a_link(clean):
     titles = ["Bridge of Ashford falls down", "Mayor opens swimming hall"]
     rows = [("valley", title, f"{prose(n)}\n{title}") for n, title in enumerate(titles)]
     rows[1] = ("valley", titles[1], f"{rows[1][2]}\n{titles[0]}\n{prose(7)}")
     # A version of the first, under a new headline, and another source.
     rows.append(("valley", "All about the flood", f"{titles[0]}\n{prose(0)}"))
     rows.append(("hills", "Two lost at sea", f"{prose(3)}\n{titles[0]}"))
-    texts = cleaned_texts(apply, articles(rows))
+    texts = cleaned_texts(clean, articles(rows))
     assert [titles[0] in text for text in texts] == [True, False, False, True]
-    outputs = apply(Clean(), [articles(rows[:1] + rows[2:])])
+    outputs = clean([articles(rows[:1] + rows[2:])])
     (cleaned,) = outputs["cleaned"]
     assert all(titles[0] in text for text in cleaned.column("text").to_pylist())
 
 
-def test_an_agency_that_datelines_name_is_credited_by_its_name_alone(apply):
+def test_an_agency_that_datelines_name_is_credited_by_its_name_alone(clean):
     rows = [
         ("wire", None, f"PORTO, May {n} (Valley Wire) - {PARAGRAPH}\n{prose(n)}")
         for n in range(2)
     ]
     rows.append(("post", None, f"Valley Wire\n{PARAGRAPH}\nThe quay. / Valley Wire"))
-    outputs = apply(Clean(), [articles(rows)])
+    outputs = clean([articles(rows)])
     (cleaned,) = outputs["cleaned"]
     assert cleaned.column("credited_source").to_pylist() == ["Valley Wire"] * 3
     assert cleaned.column("text").to_pylist()[2] == PARAGRAPH
-    (alone,) = apply(Clean(), [articles(rows[1:])])["cleaned"]
+    (alone,) = clean([articles(rows[1:])])["cleaned"]
     assert alone.column("credited_source").to_pylist() == ["Valley Wire", None]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from transforms.close_reading import repeats, texts_to_read, texts_with_credit
 from transforms.credits import credited_source
 from transforms.line_rules import DECODED, read_rules
-from transforms.lines import line_key, read_lines
+from transforms.line_words import line_key
+from transforms.lines import read_lines
 from transforms.main_content import is_page
 from transforms.surroundings import line_reasons
 

@@ -13,6 +13,7 @@ from transforms.copy_groups import COPY_GROUP
 from transforms.fingerprint import fingerprint_articles
 from transforms.meeting_places import PLACE, PLACED_PAIR
 from transforms.speakers import COPIED
+from transforms.spilling import spill
 from transforms.verification import CopyThresholds
 
 WORDS = ["".join(letters) for letters in itertools.product("bdklmnprst", "aeiou", "lnrst")]
@@ -72,24 +73,40 @@ def corpus():
     )
 
 
-def run(apply, articles, batch_size=5, **settings):
-    parts = [
-        articles.slice(first, batch_size)
-        for first in range(0, articles.num_rows, batch_size)
-    ]
-    inputs = {
-        "fingerprints": [fingerprint_articles(part) for part in parts],
-        "cleaned": parts,
-    }
-    found = apply(FindCopies(**settings), inputs)
-    edges = pa.Table.from_batches(found["edges"], schema=COPY_EVIDENCE)
-    edges = edges.sort_by([(name, "ascending") for name in ("article_key", "matched_key")])
-    groups = pa.Table.from_batches(found["groups"], schema=COPY_GROUP)
-    return edges, groups
+@pytest.fixture
+def found(apply, tmp_path):
+    """Give what finds the copies among articles, in batches that wait on disk."""
+
+    def find(articles, batch_size=5, **settings):
+        parts = [
+            articles.slice(first, batch_size)
+            for first in range(0, articles.num_rows, batch_size)
+        ]
+        inputs = {
+            "fingerprints": [fingerprint_articles(part) for part in parts],
+            "cleaned": [spill(part, str(tmp_path)) for part in parts],
+        }
+        return apply(FindCopies(**settings), inputs)
+
+    return find
 
 
-def test_copies_are_found_compared_and_grouped(apply, corpus):
-    edges, groups = run(apply, corpus)
+@pytest.fixture
+def run(found):
+    """Give what finds the edges, ascending, and the groups of articles."""
+
+    def find(articles, batch_size=5, **settings):
+        outputs = found(articles, batch_size, **settings)
+        edges = pa.Table.from_batches(outputs["edges"], schema=COPY_EVIDENCE)
+        keys = ("article_key", "matched_key")
+        edges = edges.sort_by([(name, "ascending") for name in keys])
+        return edges, pa.Table.from_batches(outputs["groups"], schema=COPY_GROUP)
+
+    return find
+
+
+def test_copies_are_found_compared_and_grouped(run, corpus):
+    edges, groups = run(corpus)
     relations = {
         (row["article_key"], row["matched_key"]): row["relation"]
         for row in edges.to_pylist()
@@ -107,10 +124,10 @@ def test_copies_are_found_compared_and_grouped(apply, corpus):
     assert group_of == {1: 1, 2: 1, 3: 1, 7: 1, 4: 4, 5: 4}
 
 
-def test_an_edge_names_its_articles_and_the_time_between_them(apply):
+def test_an_edge_names_its_articles_and_the_time_between_them(run):
     base = words(200, 1)
     articles = cleaned([base, base[:150]], day=lambda number: 2 * number)
-    edges, _ = run(apply, articles)
+    edges, _ = run(articles)
     (edge,) = edges.to_pylist()
     # The first is the shorter, and here the later one.
     assert (edge["article_id"], edge["matched_article_id"]) == ("a2", "a1")
@@ -120,23 +137,23 @@ def test_an_edge_names_its_articles_and_the_time_between_them(apply):
 @pytest.mark.parametrize(
     ("batch_size", "shards", "order"), [(12, 1, 1), (1, 8, -1), (4, 3, -1)]
 )
-def test_batches_shards_and_order_change_nothing(apply, corpus, batch_size, shards, order):
-    expected = run(apply, corpus)
+def test_batches_shards_and_order_change_nothing(run, corpus, batch_size, shards, order):
+    expected = run(corpus)
     turned = corpus.take(pa.array(np.arange(corpus.num_rows)[::order]))
-    assert run(apply, turned, batch_size, shards=shards) == expected
+    assert run(turned, batch_size, shards=shards) == expected
 
 
-def test_a_component_that_is_split_gives_the_same_edges(apply):
+def test_a_component_that_is_split_gives_the_same_edges(run):
     base = words(200, 1)
     texts = [[*base[:place], "other", *base[place + 1 :]] for place in range(0, 200, 10)]
-    whole, whole_groups = run(apply, cleaned(texts))
-    split, split_groups = run(apply, cleaned(texts), max_component=3)
+    whole, whole_groups = run(cleaned(texts))
+    split, split_groups = run(cleaned(texts), max_component=3)
     assert split == whole
     assert split_groups == whole_groups
 
 
-def test_an_edge_shows_the_passages_that_both_texts_hold(apply, corpus):
-    edges, _ = run(apply, corpus)
+def test_an_edge_shows_the_passages_that_both_texts_hold(run, corpus):
+    edges, _ = run(corpus)
     texts = corpus.column("text").to_pylist()
     for edge in edges.to_pylist():
         left, right = texts[edge["article_key"] - 1], texts[edge["matched_key"] - 1]
@@ -146,27 +163,26 @@ def test_an_edge_shows_the_passages_that_both_texts_hold(apply, corpus):
             assert one == right[passage["matched_start"] : passage["matched_end"]]
 
 
-def test_who_is_a_copy_is_told_without_its_text(apply, corpus):
-    inputs = {"fingerprints": [fingerprint_articles(corpus)], "cleaned": [corpus]}
-    found = apply(FindCopies(), inputs)["copied"]
-    rows = pa.Table.from_batches(found, schema=COPIED).to_pylist()
+def test_who_is_a_copy_is_told_without_its_text(found, corpus):
+    copies = found(corpus)["copied"]
+    rows = pa.Table.from_batches(copies, schema=COPIED).to_pylist()
     assert {row["article_key"] for row in rows} == {1, 2, 3, 4, 5, 7}
     assert all(row["headline"] and not row["has_title"] for row in rows)
 
 
-def test_articles_without_copies_give_no_edges_and_no_groups(apply):
-    edges, groups = run(apply, cleaned([words(100, seed) for seed in range(4)]))
+def test_articles_without_copies_give_no_edges_and_no_groups(run):
+    edges, groups = run(cleaned([words(100, seed) for seed in range(4)]))
     assert (edges.num_rows, groups.num_rows) == (0, 0)
 
 
-def test_thresholds_and_window_reach_their_stages(apply, corpus):
+def test_thresholds_and_window_reach_their_stages(run, corpus):
     spread = cleaned(
         [text.split() for text in corpus.column("text").to_pylist()],
         lambda number: 2 * number,
     )
-    assert run(apply, spread, window_days=1)[0].num_rows == 0
+    assert run(spread, window_days=1)[0].num_rows == 0
     strict = CopyThresholds(max_gap_days=3, reuse_jaccard=1)
-    relations = run(apply, spread, thresholds=strict)[0].column("relation").to_pylist()
+    relations = run(spread, thresholds=strict)[0].column("relation").to_pylist()
     assert sorted(filter(None, relations)) == ["exact_copy", "near_copy", "partial_reprint"]
 
 
@@ -201,8 +217,8 @@ def test_times_before_1970_and_none_travel_as_whole_seconds():
     assert batch.column("published").to_pylist() == [-2, None]
 
 
-def test_transform_agrees_with_function(apply, corpus):
-    expected, _ = run(apply, corpus)
+def test_transform_agrees_with_function(run, corpus):
+    expected, _ = run(corpus)
     pairs = [
         {"article_key": left, "matched_key": right, "shard": 0, "split": False}
         for left, right in [(1, 2), (1, 3), (1, 7), (2, 3), (2, 7), (3, 7), (4, 5)]

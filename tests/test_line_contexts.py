@@ -13,7 +13,8 @@ from transforms.line_contexts import (
     line_contexts,
     names_other_articles,
 )
-from transforms.lines import hash_words, read_lines
+from transforms.line_words import hash_words
+from transforms.lines import read_lines
 from transforms.recurrence import headline_keys
 
 NONE = 0xFFFFFFFF

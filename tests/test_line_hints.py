@@ -20,7 +20,8 @@ from transforms.line_hints import (
     TITLED,
     line_hints,
 )
-from transforms.lines import hash_words, read_lines
+from transforms.line_words import hash_words
+from transforms.lines import read_lines
 from transforms.phrases import phrases
 
 

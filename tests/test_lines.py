@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.furniture import ends_sentence as is_sentence
-from transforms.lines import (
+from transforms.line_signs import (
     AT,
     DIGIT,
     GLUED,
@@ -21,11 +21,9 @@ from transforms.lines import (
     SEGMENT,
     WAY,
     ends_sentence,
-    first_bytes,
-    hash_words,
-    line_key,
-    read_lines,
 )
+from transforms.line_words import hash_words, line_key
+from transforms.lines import first_bytes, read_lines
 from transforms.tokens import count_words
 
 # White space of all kinds, letters of several scripts, and marks that lines are known by.

@@ -12,7 +12,7 @@ from schemas.article import ARTICLE
 from schemas.batch import concatenate
 from transforms.line_contexts import NO_DAY
 from transforms.line_rules import ruled_lines
-from transforms.lines import line_key
+from transforms.line_words import line_key
 from transforms.recurrence import (
     AGENCY,
     ANY_SOURCE,

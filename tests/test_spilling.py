@@ -2,10 +2,19 @@
 
 import pathlib
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from transforms.spilling import SpillArticles, Spilled, parts, read_back, spill
+from transforms.spilling import (
+    SpillArticles,
+    Spilled,
+    parts,
+    read_back,
+    read_slice,
+    spill,
+    spill_shards,
+)
 
 
 def batch(file, *positions):
@@ -35,6 +44,20 @@ def test_no_batch_lies_over_another(tmp_path):
     one, other = (spill(batch("a", 1), str(tmp_path)) for _ in range(2))
     assert one.path != other.path
     assert {one.path, other.path} == {str(path) for path in tmp_path.iterdir()}
+
+
+def test_the_rows_of_a_shard_come_back_in_their_order(tmp_path):
+    articles = batch("a", 1, 2, 3, 4)
+    slices = spill_shards(articles, np.array([7, 3, 7, 3]), str(tmp_path))
+    found = {
+        shard: read_slice(part).column("position").to_pylist() for shard, part in slices
+    }
+    assert found == {3: [2, 4], 7: [1, 3]}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_empty_batch_has_no_slice(tmp_path):
+    assert spill_shards(batch("a"), np.zeros(0, int), str(tmp_path)) == []
 
 
 def test_parts_follow_the_input_whatever_the_order_of_the_batches():

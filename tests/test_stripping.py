@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.lines import line_key
+from transforms.line_words import line_key
 from transforms.stripping import split_lines, strip
 from transforms.surroundings import IS_AGENCY, IS_HEADLINE, IS_PROPER, RECURS
 

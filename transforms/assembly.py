@@ -20,7 +20,8 @@ import pyarrow as pa
 from transforms.furniture import cut_segments
 from transforms.line_hints import TITLED
 from transforms.line_rules import CODES, DECODED
-from transforms.lines import SEGMENT, Lines, first_bytes
+from transforms.line_signs import SEGMENT
+from transforms.lines import Lines, first_bytes
 from transforms.surroundings import TAKEN_BACK, is_title, take_back
 from transforms.tokens import count_words
 

@@ -47,6 +47,7 @@ from transforms.recurrence import (
     source_keys,
     text_keys,
 )
+from transforms.spilling import Spilled, read_back
 from transforms.stripping import strip_texts
 from transforms.surroundings import IS_AGENCY, IS_HEADLINE, IS_PROPER, RECURS
 from transforms.titles import (
@@ -248,7 +249,8 @@ class RuleLines(beam.PTransform):
 class LearnRecurringLines(beam.PTransform):
     """Learn which lines and whole texts are furniture because they recur.
 
-    Takes ARTICLE batches and gives one batch of RECURRING rows; none for no articles. It
+    Takes ARTICLE batches where they wait (Spilled), for they are asked twice and a runner
+    would hold them, and gives one batch of RECURRING rows; none for no articles. It
     is `learn_recurring`, in shards: first the keys that are met more than once are found,
     and what stands around a line is noted of these alone.
 
@@ -263,7 +265,7 @@ class LearnRecurringLines(beam.PTransform):
     long_days: int = 7
 
     def expand(
-        self, articles: beam.PCollection[pa.RecordBatch]
+        self, articles: beam.PCollection[Spilled]
     ) -> beam.PCollection[pa.RecordBatch]:
         """Find repeated keys, observe lines by article, then judge them by line."""
         repeated = (
@@ -271,31 +273,45 @@ class LearnRecurringLines(beam.PTransform):
             | "Note keys" >> beam.FlatMap(self._note)
             | "Gather keys" >> beam.GroupByKey()
             | "Find repeated" >> beam.MapTuple(self._repeated)
+            | "Gather repeated" >> beam.GroupByKey()
+            | "Sort repeated" >> beam.MapTuple(self._sorted_keys)
         )
+        nothing = pa.RecordBatch.from_pylist([], schema=_KEYS)
         return (
             articles
             | "Observe"
-            >> beam.FlatMap(self._observe, repeated=beam.pvalue.AsList(repeated))
+            >> beam.FlatMap(
+                self._observe,
+                repeated=beam.pvalue.AsSingleton(repeated, default_value=nothing),
+            )
             | "Gather" >> beam.GroupByKey()
             | "Judge" >> beam.MapTuple(self._judge)
             | "Bring together" >> beam.GroupByKey()
             | "Sort" >> beam.MapTuple(self._sort)
         )
 
-    def _note(self, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _note(self, articles: Spilled) -> Iterator[tuple[int, pa.RecordBatch]]:
+        batch = read_back(articles)
         keys = article_keys(batch, ruled_lines(batch))
         noted = pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
         yield from split_by(noted, keys % np.uint64(_SHARDS))
 
-    def _repeated(self, _: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
+    def _repeated(
+        self, _: int, batches: Iterable[pa.RecordBatch]
+    ) -> tuple[int, pa.RecordBatch]:
         keys = repeated_keys(column(concatenate(batches, _KEYS), "key"))
+        return 0, pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
+
+    def _sorted_keys(self, _: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
+        # Once, and not for every batch of articles that is looked up in them.
+        keys = np.sort(column(concatenate(batches, _KEYS), "key"))
         return pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
 
     def _observe(
-        self, batch: pa.RecordBatch, repeated: list[pa.RecordBatch]
+        self, articles: Spilled, repeated: pa.RecordBatch
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        known = np.sort(column(concatenate(repeated, _KEYS), "key"))
-        lines, texts = _observed(batch, known)
+        batch = read_back(articles)
+        lines, texts = _observed(batch, column(repeated, "key"))
         sources = observe_sources(batch)
         for shard, rows in split_by(lines, column(lines, "line_key") % np.uint64(_SHARDS)):
             yield shard, concatenate([rows, sources], LINE)
@@ -330,8 +346,9 @@ Tagged: TypeAlias = (
 class StripBoilerplate(beam.PTransform):
     """Strip furniture off articles.
 
-    Takes `articles` (ARTICLE batches) and `recurring` (RECURRING batches, small: every
-    worker holds them), gives `cleaned` (CLEANED) and `removed` (REMOVED batches).
+    Takes `articles` (ARTICLE batches where they wait, Spilled) and `recurring` (RECURRING
+    batches, small: every worker holds them), gives `cleaned` (CLEANED) and `removed`
+    (REMOVED batches).
 
     Attributes:
       min_words: with fewer words left, captions and credits are taken back.
@@ -355,13 +372,13 @@ class StripBoilerplate(beam.PTransform):
         return {"cleaned": outputs.cleaned, "removed": outputs.removed}
 
     def _strip(
-        self, batch: pa.RecordBatch, recurring: list[pa.RecordBatch]
+        self, articles: Spilled, recurring: list[pa.RecordBatch]
     ) -> Iterator[Tagged]:
         if self.remembered is not None:
             recurring = [*recurring, self.remembered]
         table = recurring[0] if len(recurring) == 1 else _joined(recurring)
         cleaned, removed = strip_batch(
-            batch,
+            read_back(articles),
             table,
             min_words=self.min_words,
             thin_words=self.thin_words,

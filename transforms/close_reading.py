@@ -23,17 +23,17 @@ from transforms.credits import (
 )
 from transforms.line_hints import LABEL, LINKS, NAME, NAMED, ORIGIN, RIGHTS
 from transforms.line_rules import CODES
-from transforms.lines import (
+from transforms.line_signs import (
     CLOSING,
     DASH,
     OPENING,
     QUOTE,
     SLASH,
-    Lines,
     decoded,
     ends_sentence,
     previous,
 )
+from transforms.lines import Lines
 from transforms.main_content import LEAST_FURNITURE, MENU_LINE
 
 # Furniture that two buttons around a line make it one too.

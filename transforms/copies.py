@@ -55,6 +55,7 @@ from transforms.meeting_places import (
     place_pairs,
 )
 from transforms.speakers import copied
+from transforms.spilling import Spilled, read_back
 from transforms.verification import (
     COMPARED,
     ComparedTexts,
@@ -220,11 +221,11 @@ Tagged: TypeAlias = (
 class FindCopies(beam.PTransform):
     """Find, compare and group copies.
 
-    Takes batches of FINGERPRINT, and of CLEANED or its columns WANTED, of the same
-    articles, as a dict `fingerprints`, `cleaned`. Gives batches as a dict: `edges`, schema
-    COPY_EVIDENCE, copies and near misses; `copied`, schema COPIED, the articles that are
-    copies, some perhaps more than once; `groups`, schema COPY_GROUP, one batch if there is
-    any group.
+    Takes batches of FINGERPRINT, and those of the same articles that wait on disk (Spilled)
+    with the columns WANTED, as a dict `fingerprints`, `cleaned`. Gives batches as a dict:
+    `edges`, schema COPY_EVIDENCE, copies and near misses; `copied`, schema COPIED, the
+    articles that are copies, some perhaps more than once; `groups`, schema COPY_GROUP, one
+    batch if there is any group.
 
     Attributes:
       thresholds: what makes two articles copies.
@@ -265,7 +266,7 @@ class FindCopies(beam.PTransform):
         places = placed | "Place articles" >> beam.Map(article_places)
         nowhere = pa.RecordBatch.from_pylist([], schema=PLACE)
         articles = inputs["cleaned"] | "Bring articles" >> beam.FlatMap(
-            wanted_articles, beam.pvalue.AsSingleton(places, default_value=nowhere)
+            _brought, beam.pvalue.AsSingleton(places, default_value=nowhere)
         )
         # Pairs come as a side input: FnApiRunner holds back what follows a Flatten until
         # every consumer of what went into it is done, and the last stages of a run, which
@@ -328,6 +329,10 @@ class FindCopies(beam.PTransform):
             min_linked=self.min_linked,
             max_compared=self.max_bucket,
         )
+
+
+def _brought(waiting: Spilled, places: pa.RecordBatch) -> Iterator[Keyed]:
+    return wanted_articles(read_back(waiting, WANTED), places)
 
 
 def _under_one_key(batch: pa.RecordBatch) -> Keyed:

@@ -18,7 +18,9 @@ from transforms.credits import dateline_name, names_rights
 from transforms.furniture import REASONS, line_reason
 from transforms.line_contexts import SKETCH_SIZE, article_sketches
 from transforms.line_hints import RIGHTS, SUSPECT, line_hints
-from transforms.lines import CLOSING, DASH, hash_words, read_lines
+from transforms.line_signs import CLOSING, DASH
+from transforms.line_words import hash_words
+from transforms.lines import read_lines
 
 # Code of a reason: one more than its place; 0 for a line of the article. The last ones no
 # line has of itself: its source repeats it, the page does, it is not of the page's article.

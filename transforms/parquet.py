@@ -34,6 +34,12 @@ MANIFEST_SCHEMA = "newsdedup.manifest"
 MANIFEST_VERSION = 1
 STAGING = "_staging"
 ROW_GROUP_SIZE = 50_000
+# Columns of few values, stored as a dictionary. To try one for keys, ids and texts takes
+# time, and makes files larger.
+REPEATING = (
+    *("source", "credited_source", "language", "relation", "run_id", "question", "reason"),
+    *("rule", "canonical_reason", "matched_relation"),
+)
 
 # What a file of ours is called in the folder of its table.
 PART_NAME = re.compile(r"part-\d{5}-[0-9a-f]{8}\.parquet")
@@ -84,7 +90,13 @@ def write_part(
     # A bundle may be tried more than once, also twice at the same time.
     staged = FileSystems.join(staging, f"{table}-{shard:05d}-{uuid.uuid4().hex}.parquet")
     with FileSystems.create(staged, mime_type="application/octet-stream") as stream:
-        pq.write_table(rows, stream, compression="zstd", row_group_size=ROW_GROUP_SIZE)
+        pq.write_table(
+            rows,
+            stream,
+            compression="zstd",
+            row_group_size=ROW_GROUP_SIZE,
+            use_dictionary=[name for name in REPEATING if name in schema.names],
+        )
     return Part(
         table,
         staged,

@@ -34,7 +34,8 @@ from transforms.line_contexts import (
     names_other_articles,
 )
 from transforms.line_rules import RuledLines
-from transforms.lines import hash_words, line_key, read_lines
+from transforms.line_words import hash_words, line_key
+from transforms.lines import read_lines
 from transforms.tokens import mix64
 
 # In place of a source: what is furniture on every site; and, with the key of a whole text,

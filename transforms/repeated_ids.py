@@ -12,7 +12,8 @@ hash of the content, then one of all that tells instances apart, then the place 
 input. Instances equal up to the last have equal rows.
 
 Only hashes are shuffled, 44 bytes an article, and only the instances that lose their id
-are given back to the batches: memory is in proportion to them. Ids are compared by
+are given back to the batches, which wait on disk and are written again only where one of
+them is: memory is in proportion to them. Ids are compared by
 64-bit hashes; that two of a million ids share one has a chance of 3 in 100 million.
 """
 
@@ -29,12 +30,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.article import ARTICLE, REJECT
+from schemas.article import REJECT
 from schemas.batch import Collections, column, concatenate, split_by
 from transforms.normalisation import hashes, utf8
-from transforms.spilling import SpillArticles, Spilled, read_back
+from transforms.spilling import SpillArticles, Spilled, read_back, spill
 
-SHARDS = 16
+# Each costs an element a batch.
+SHARDS = 8
 NO_TIME = np.iinfo(np.int64).max
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 CHANGED = ("article_key", "article_id", "notes")
@@ -202,23 +204,14 @@ def settle_ids(
     """Rename and reject the instances that lose their id.
 
     Args:
-      articles: of ARTICLE.
+      articles: of ARTICLE, further columns perhaps behind its own.
       settled: of SETTLEMENT, each ascending by instance_key; of the whole input.
 
     Returns:
       articles: those that stay, in their order, copies renamed and noted.
       rejects: of REJECT.
     """
-    keys = instance_keys(articles)
-    found: dict[int, dict[str, int]] = {}
-    for batch in settled:
-        if not batch.num_rows:
-            continue
-        known = column(batch, "instance_key")
-        places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-        rows = np.flatnonzero(known[places] == keys)
-        changes = batch.take(pa.array(places[rows])).to_pylist()
-        found.update(zip(rows.tolist(), changes, strict=True))
+    found = _settled_rows(articles, settled)
     if not found:
         return articles, pa.RecordBatch.from_pylist([], schema=REJECT)
     columns = {name: articles.column(name).to_pylist() for name in CHANGED}
@@ -238,10 +231,28 @@ def settle_ids(
             rejects.append({**place, **reason, "detail": _detail(change)})
     arrays = [
         pa.array(columns[field.name], field.type) if field.name in columns else array
-        for field, array in zip(ARTICLE, articles.columns, strict=True)
+        for field, array in zip(articles.schema, articles.columns, strict=True)
     ]
-    kept = pa.RecordBatch.from_arrays(arrays, schema=ARTICLE).filter(pa.array(stays))
+    changed = pa.RecordBatch.from_arrays(arrays, schema=articles.schema)
+    kept = changed.filter(pa.array(stays))
     return kept, pa.RecordBatch.from_pylist(rejects, schema=REJECT)
+
+
+def _settled_rows(
+    articles: pa.RecordBatch, settled: Iterable[pa.RecordBatch]
+) -> dict[int, dict[str, int]]:
+    """Find the rows that lose their id, and what becomes of them."""
+    keys = instance_keys(articles)
+    found: dict[int, dict[str, int]] = {}
+    for batch in settled:
+        if not batch.num_rows:
+            continue
+        known = column(batch, "instance_key")
+        places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        rows = np.flatnonzero(known[places] == keys)
+        changes = batch.take(pa.array(places[rows])).to_pylist()
+        found.update(zip(rows.tolist(), changes, strict=True))
+    return found
 
 
 def _detail(change: dict[str, int]) -> str:
@@ -255,17 +266,20 @@ def _detail(change: dict[str, int]) -> str:
 
 # Beam looks the coder of a tagged output up by this.
 Tagged: TypeAlias = (
-    beam.pvalue.TaggedOutput[Literal["articles"], pa.RecordBatch]
+    beam.pvalue.TaggedOutput[Literal["articles"], Spilled]
     | beam.pvalue.TaggedOutput[Literal["rejects"], pa.RecordBatch]
 )
 
 
 @dataclasses.dataclass(eq=False)
 class SettleRepeatedIds(beam.PTransform):
-    """Give every article an id of its own: `articles` (ARTICLE), `rejects` (REJECT).
+    """Give every article an id of its own: `articles` (Spilled), `rejects` (REJECT).
+
+    Applied to batches with the columns of ARTICLE and perhaps others; these batches wait
+    on disk until all ids are known, and are given as they wait there.
 
     Attributes:
-      folder: staging folder of this attempt, where articles wait until all ids are known.
+      folder: staging folder of this attempt.
     """
 
     folder: str
@@ -300,9 +314,12 @@ class SettleRepeatedIds(beam.PTransform):
             yield settled
 
     def _apply(self, waiting: Spilled, settled: list[pa.RecordBatch]) -> Iterator[Tagged]:
-        articles = read_back(waiting)
-        kept, rejects = settle_ids(articles, settled) if settled else (articles, None)
+        place = ("file", "position")
+        if not settled or not _settled_rows(read_back(waiting, place), settled):
+            yield beam.pvalue.TaggedOutput("articles", waiting)
+            return
+        kept, rejects = settle_ids(read_back(waiting), settled)
         if kept.num_rows:
-            yield beam.pvalue.TaggedOutput("articles", kept)
-        if rejects is not None and rejects.num_rows:
+            yield beam.pvalue.TaggedOutput("articles", spill(kept, self.folder))
+        if rejects.num_rows:
             yield beam.pvalue.TaggedOutput("rejects", rejects)

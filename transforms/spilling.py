@@ -15,9 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
+
+from schemas.batch import split_by
 
 
 class Spilled(NamedTuple):
@@ -37,11 +41,12 @@ def spill(articles: pa.RecordBatch, folder: str) -> Spilled:
       folder: staging folder of this attempt.
     """
     path = FileSystems.join(folder, f"articles-{uuid.uuid4().hex}.arrow")
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, articles.schema) as writer:
+    with (
+        FileSystems.create(path, mime_type="application/octet-stream") as stream,
+        pa.PythonFile(stream, "w") as file,
+        pa.ipc.new_stream(file, articles.schema) as writer,
+    ):
         writer.write_batch(articles)
-    with FileSystems.create(path, mime_type="application/octet-stream") as stream:
-        stream.write(sink.getvalue())
     files = articles.column("file")
     file = pc.min(files)
     first = pc.min(articles.column("position").filter(pc.equal(files, file)))
@@ -50,11 +55,66 @@ def spill(articles: pa.RecordBatch, folder: str) -> Spilled:
 
 def read_back(spilled: Spilled, names: Sequence[str] | None = None) -> pa.RecordBatch:
     """Give a batch that was spilled, or the columns of these names."""
-    with FileSystems.open(spilled.path) as stream:
-        content = stream.read()
-    with pa.ipc.open_stream(content) as reader:
+    with pa.ipc.open_stream(_content(spilled.path)) as reader:
         articles = reader.read_next_batch()
     return articles if names is None else articles.select(names)
+
+
+def _content(path: str) -> pa.NativeFile | bytes:
+    """Give the bytes of a file; of one on this machine, those that are looked at."""
+    if "://" not in path:
+        return pa.memory_map(path)
+    with FileSystems.open(path) as stream:
+        return bytes(stream.read())
+
+
+class Slice(NamedTuple):
+    """Rows of one shard in a file of several: where they begin, and how many bytes."""
+
+    path: str
+    start: int
+    length: int
+
+
+def spill_shards(
+    articles: pa.RecordBatch, shards: npt.NDArray[np.integer], folder: str
+) -> list[tuple[int, Slice]]:
+    """Write a batch to a folder, the rows of each shard together.
+
+    Args:
+      articles: n rows.
+      shards: shape (n,). The shard of each row.
+      folder: staging folder of this attempt.
+
+    Returns:
+      Each shard and where its rows lie.
+    """
+    path = FileSystems.join(folder, f"shards-{uuid.uuid4().hex}.arrow")
+    slices, start = [], 0
+    with FileSystems.create(path, mime_type="application/octet-stream") as file:
+        for shard, rows in split_by(articles, shards):
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, rows.schema) as writer:
+                writer.write_batch(rows)
+            content = sink.getvalue()
+            file.write(content)
+            slices.append((shard, Slice(path, start, content.size)))
+            start += content.size
+    return slices
+
+
+def read_slice(part: Slice) -> pa.RecordBatch:
+    """Give the rows of one shard that `spill_shards` wrote."""
+    if "://" not in part.path:
+        content = pa.memory_map(part.path).read_buffer()[
+            part.start : part.start + part.length
+        ]
+    else:
+        with FileSystems.open(part.path) as stream:
+            stream.seek(part.start)
+            content = pa.py_buffer(stream.read(part.length))
+    with pa.ipc.open_stream(content) as reader:
+        return reader.read_next_batch()
 
 
 def parts(

@@ -28,7 +28,7 @@ from transforms.close_reading import (
 )
 from transforms.credits import names_only
 from transforms.furniture import ends_sentence, has_dateline
-from transforms.lines import line_key
+from transforms.line_words import line_key
 from transforms.phrases import phrases, words_of
 from transforms.titles import title_stems
 

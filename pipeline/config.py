@@ -59,7 +59,7 @@ class Config:
     embedding_model: str = option(
         DEFAULT_MODEL, "sentence-transformers model: a folder, a gs:// folder or a hub name"
     )
-    embedding_tokens: int = option(128, "tokens of an article that are embedded")
+    embedding_tokens: int = option(64, "tokens of an article that are embedded")
     story_model: str = option(
         DEFAULT_MODELS,
         "folder that newsdedup tune wrote, or the model that is shipped",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transforms.undecided import undecided_articles
 
 
-def undecided(pairs, scores, groups):
+def undecided(pairs, scores, groups, **limits):
     return undecided_articles(
         np.array(pairs, np.int32).reshape(-1, 2),
         np.array(scores, np.float32),
@@ -16,6 +16,7 @@ def undecided(pairs, scores, groups):
         absent=0.1,
         below=0.2,
         above=0.15,
+        **limits,
     ).tolist()
 
 
@@ -42,6 +43,16 @@ def test_a_pair_that_nobody_scored_counts_as_absent():
     assert undecided([[0, 2]], [0.49], [0, 1, 2, 3]) == [0, 2]
 
 
+def test_of_too_many_those_in_doubt_most_are_given():
+    pairs, groups = [[0, 1], [2, 3], [4, 5], [6, 7]], range(8)
+    scores = [0.25, 0.33, 0.2, 0.25]
+    assert undecided(pairs, scores, groups, most=0.25, least=0) == [2, 3]
+    # Of two that are in doubt alike the one that comes first.
+    assert undecided(pairs, scores, groups, most=0.5, least=0) == [0, 1, 2, 3]
+    assert undecided(pairs, scores, groups, most=0.25, least=6) == [0, 1, 2, 3, 6, 7]
+    assert undecided(pairs, scores, groups, most=0.25) == list(range(8))
+
+
 def test_nothing_scored_is_nothing_undecided():
     assert undecided([], [], [0, 1]) == []
 
@@ -52,6 +63,7 @@ def test_the_order_of_pairs_and_the_names_of_groups_change_nothing(names, scores
     groups = np.array([0, 0, 2, 2, 4])
     renamed = np.array(names)[groups]
     order = np.argsort(np.array(scores), kind="stable")
-    assert undecided(pairs, scores, groups) == undecided(
-        pairs[order], np.array(scores)[order], renamed
-    )
+    for limits in ({}, {"most": 0.4, "least": 1}):
+        assert undecided(pairs, scores, groups, **limits) == undecided(
+            pairs[order], np.array(scores)[order], renamed, **limits
+        )

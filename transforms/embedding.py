@@ -16,10 +16,13 @@ workers of one job should be machines of one kind.
 N. Reimers and I. Gurevych, "Sentence-BERT", 2019.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import functools
+import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -34,11 +37,12 @@ from transforms.embedding_model import load_model
 # A token is four characters of English on average; twice that is cut before tokenising.
 CHARACTERS_PER_TOKEN = 8
 # Texts of one forward pass, and the numbers of tokens that they are padded to.
-BATCH_SIZE = 32
+BATCH_SIZE = 16
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 
-# A worker process may run several bundles at a time on its one model.
-_ENCODING = threading.Lock()
+# A worker process may run several bundles at a time on its one model, whose tokeniser
+# holds the length that it cuts at.
+_TOKENISING = threading.Lock()
 
 
 def embedding_text(title: str | None, text: str, *, max_tokens: int) -> str:
@@ -66,26 +70,39 @@ def embed(texts: Sequence[str], *, model: str, max_tokens: int) -> npt.NDArray[n
     limit = encoder.max_seq_length
     longest = min(max_tokens, limit or max_tokens)
     vectors = np.zeros((len(texts), vector_size(model)), np.float32)
-    with _ENCODING, _half_precision():
-        counts = np.array([len(ids) for ids in _token_ids(encoder, texts, longest)])
-        steps = np.array([*(step for step in LENGTHS if step < longest), longest])
-        lengths = steps[np.searchsorted(steps, counts)]
+    counts = np.array([len(ids) for ids in _token_ids(encoder, texts, longest)])
+    steps = np.array([*(step for step in LENGTHS if step < longest), longest])
+    lengths = steps[np.searchsorted(steps, counts)]
+    passes = []
+    with _TOKENISING:
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
             encoder.max_seq_length = int(length)
             for start in range(0, len(rows), BATCH_SIZE - 1):
                 part = rows[start : start + BATCH_SIZE - 1]
                 filler = ["a " * int(length)] * (BATCH_SIZE - len(part))
-                encoded = encoder.encode(
-                    [texts[row] for row in part] + filler,
-                    batch_size=BATCH_SIZE,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
-                vectors[part] = encoded[: len(part)]
+                given = encoder.preprocess([texts[row] for row in part] + filler)
+                passes.append((part, given))
         encoder.max_seq_length = limit
+    # Threads of one pass wait for each other, and spin meanwhile; those of two do not.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        made = pool.map(
+            functools.partial(_forward, encoder), [given for _, given in passes]
+        )
+        for (part, _), found in zip(passes, made, strict=True):
+            vectors[part] = found[: len(part)]
     return vectors
+
+
+def _forward(encoder: Any, given: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """Make the unit vectors of one pass, in this thread alone."""
+    import torch
+
+    torch.set_num_threads(1)
+    with torch.inference_mode(), _half_precision():
+        found = encoder(given)["sentence_embedding"].float()
+    found = torch.nn.functional.normalize(found, dim=1)
+    return np.asarray(found.numpy(), np.float32)
 
 
 def _half_precision() -> contextlib.AbstractContextManager[object]:

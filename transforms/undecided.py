@@ -5,7 +5,8 @@ together, and where the rest is clear it decides nothing. So stories are formed 
 embeddings first, and only where they could come out otherwise is it worth asking: where
 two groups are nearly alike enough to be joined, or one is hardly alike enough to hold
 together. Of such groups the articles of pairs that are neither certain nor impossible
-are embedded, and the stories are formed again.
+are embedded, and the stories are formed again. In dense news this is so of half of all
+articles, and only those of the pairs most in doubt are embedded.
 
 What embedding all articles would add beyond that is in docs/quality.md.
 """
@@ -35,6 +36,10 @@ BELOW, ABOVE = 0.2, 0.2
 # Scores between which a pair is open to what an embedding says of it.
 OPEN = (0.05, 0.95)
 
+# Share of the articles that are like any other that are embedded at most, and how many
+# are in any case. In dense news a quarter keeps two thirds of what all of them add.
+MOST, LEAST = 0.25, 100
+
 
 def undecided_articles(
     pairs: npt.NDArray[np.int32],
@@ -45,8 +50,13 @@ def undecided_articles(
     absent: float,
     below: float = BELOW,
     above: float = ABOVE,
+    most: float = MOST,
+    least: int = LEAST,
 ) -> npt.NDArray[np.int64]:
     """Find the articles whose story could be another one if they were embedded.
+
+    Where these are too many, pairs come first whose score is nearest to a half, equal
+    ones in the order of their rows.
 
     Args:
       pairs: shape (m, 2). Row numbers, distinct.
@@ -56,6 +66,8 @@ def undecided_articles(
       absent: root of the score of a pair that was not scored.
       below: two groups are undecided from this much below the threshold on.
       above: one group is undecided up to this much above it.
+      most: share of the articles of any pair that are given, at most.
+      least: articles that are given even if they are more than that share.
 
     Returns:
       Array of shape (k,): row numbers, ascending.
@@ -79,7 +91,12 @@ def undecided_articles(
     means = (sums + absent * (possible - counts)) / possible
     undecided = np.where(within, means < threshold + above, means >= threshold - below)
     chosen = undecided[places] & (scores >= OPEN[0]) & (scores < OPEN[1])
-    return np.unique(pairs[chosen]).astype(np.int64)
+    doubted = np.sort(pairs[chosen], axis=1)
+    clear = np.abs(scores[chosen].astype(np.float64) - 0.5)
+    doubted = doubted[np.lexsort((doubted[:, 1], doubted[:, 0], clear))]
+    articles, first_seen = np.unique(doubted, return_index=True)
+    count = max(least, int(most * len(np.unique(pairs))))
+    return np.sort(articles[np.argsort(first_seen)][:count]).astype(np.int64)
 
 
 def undecided_keys(
@@ -117,10 +134,12 @@ class FindUndecided(beam.PTransform):
     Takes FINGERPRINT batches of representatives.
 
     Attributes:
+      staging: folder of this attempt, where articles wait to be compared.
       model_folder: where `pipeline.tune` wrote the story model.
       block_size: articles compared in one place.
     """
 
+    staging: str
     model_folder: str = DATA
     block_size: int = 100_000
 
@@ -130,7 +149,7 @@ class FindUndecided(beam.PTransform):
         """Score all blocks, gather the pairs in one place, look at their groups."""
         return (
             representatives
-            | "Assign blocks" >> AssignBlocks(self.block_size)
+            | "Assign blocks" >> AssignBlocks(self.staging, self.block_size)
             | "Score blocks" >> ScoreBlocks(self.model_folder)
             | "Gather edges" >> beam.combiners.ToList()
             | "Choose" >> beam.Map(self._choose)

@@ -27,7 +27,10 @@ def edges_of(rows):
 
 def nodes_of(rows):
     return pa.RecordBatch.from_pylist(
-        [{"article_key": key, "published": published} for key, published in rows],
+        [
+            {"article_key": row[0], "published": row[1], "source": (*row, None)[2]}
+            for row in rows
+        ],
         schema=NODE,
     )
 
@@ -86,6 +89,23 @@ def test_only_stories_of_two_or_more_are_listed():
         absent=0.1,
     )
     assert stories.column("article_key").to_pylist() == [1, 2]
+
+
+def test_two_articles_of_one_source_alone_must_be_likelier():
+    def stories(score, *sources, more=()):
+        nodes = [(key, key, source) for key, source in enumerate(sources)]
+        found = group_stories(
+            nodes_of(nodes), edges_of([(0, 1, score), *more]), threshold=0.6, absent=0.1
+        )
+        return found.column("article_key").to_pylist()
+
+    assert stories(0.6, "a.example", "a.example") == []
+    assert stories(0.7, "a.example", "a.example") == [0, 1]
+    assert stories(0.6, "a.example", "b.example") == [0, 1]
+    assert stories(0.6, None, None) == [0, 1]
+    # A third article tells the same.
+    third = [(0, 2, 0.9), (1, 2, 0.9)]
+    assert stories(0.6, "a.example", "a.example", "a.example", more=third) == [0, 1, 2]
 
 
 def test_no_article_gives_no_story():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from transforms.linkage import average_link, link_stories, nearest_link
+from transforms.linkage import absorb_parts, average_link, link_stories, nearest_link
 
 
 def groups_of(pairs, similarities, articles, threshold=0.5, absent=0.1):
@@ -121,6 +121,53 @@ def test_a_few_partners_of_a_lone_article_do_not_join_it_to_a_large_group():
         np.concatenate([similarities, [1.0] * 3]),
     )
     assert found[120] == 120
+
+
+def beside(size, part, partners, score=0.9):
+    """A group all of whose pairs score .9 and another with a few partners in it."""
+    pairs = [*itertools.combinations(range(size), 2)]
+    pairs += [(one, size + own) for own in range(part) for one in range(partners)]
+    pairs += [*itertools.combinations(range(size, size + part), 2)]
+    pairs = np.array(sorted(pairs), np.int32)
+    across = (pairs[:, 0] < size) & (pairs[:, 1] >= size)
+    groups = np.repeat([0, size], [size, part]).astype(np.int32)
+    return groups, pairs, np.where(across, score, 0.9)
+
+
+def absorbed(groups, pairs, similarities, **settings):
+    given_ = {"threshold": 0.6, "absent": 0.1, "large": 20, "share": 0.15, "partners": 0.2}
+    return absorb_parts(groups, pairs, similarities, **given_ | settings).tolist()
+
+
+def test_a_part_with_likely_partners_in_a_fifth_of_a_large_story_belongs_to_it():
+    for size, part in ((20, 1), (24, 3), (100, 10)):
+        large = beside(size, part, size // 5)
+        assert absorbed(*large) == [0] * (size + part)
+        # The mean of all pairs keeps it apart.
+        assert len(set(groups_of(*large[1:], size + part, threshold=0.6))) == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "part", "partners", "score"),
+    [(19, 1, 19, 0.9), (24, 4, 24, 0.9), (100, 5, 10, 0.9), (100, 5, 20, 0.5)],
+)
+def test_small_stories_parts_of_like_size_and_few_or_weak_partners_stay_apart(
+    size, part, partners, score
+):
+    groups, *scored = beside(size, part, partners, score)
+    assert absorbed(groups, *scored) == groups.tolist()
+
+
+def test_a_part_goes_to_the_story_where_it_has_most():
+    groups, pairs, similarities = beside(40, 2, 10, 0.7)
+    other, more, scores = beside(40, 2, 10, 0.8)
+    moved = np.where(more < 40, more + 42, more)
+    found = absorbed(
+        np.concatenate([groups, other[:40] + 42]).astype(np.int32),
+        np.concatenate([pairs, np.sort(moved, axis=1)]).astype(np.int32),
+        np.concatenate([similarities, scores]),
+    )
+    assert found == [0] * 40 + [40] * 42
 
 
 def test_groups_without_a_pair_stay_as_they_are():

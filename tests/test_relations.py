@@ -66,6 +66,12 @@ def test_sentences_alike_in_either_direction_make_no_rewrite():
     assert not is_wire_rewrite(close, Chain(9, 0.8, 0.3, 1.9), RewriteRule())
 
 
+def test_sentences_that_are_close_but_few_in_order_make_no_rewrite():
+    close = Alignment(10, 0.9, 0.9)
+    assert is_wire_rewrite(close, Chain(9, 0.5, 0.23, 2.5), RewriteRule())
+    assert not is_wire_rewrite(close, Chain(9, 0.5, 0.22, 2.5), RewriteRule())
+
+
 @pytest.mark.parametrize(
     "related", [Chain(7, 0.9, 0.1, 4.0), Chain(9, 0.5, 0.1, 4.0), Chain(9, 0.9, 0.1, 2.9)]
 )

@@ -61,6 +61,16 @@ def test_subheads_and_quotations_are_no_content_sentences():
     ]
 
 
+def test_posts_that_are_shown_in_the_text_are_no_content_sentences():
+    told = "The minister denied on Sunday that any tunnel had been closed (@ministry)."
+    text = (
+        "Nobody has closed the tunnel, nobody ever will. — The Ministry (@ministry) May 3\n"
+        f"{told}\n"
+        "The Ministry (@ministry) Nobody has closed the tunnel and nobody ever will."
+    )
+    assert content_sentences(text) == [told]
+
+
 def test_six_words_are_a_content_sentence_and_five_are_not():
     assert content_sentences(
         "Six words make a sentence here.\nFive words make none here."

@@ -86,7 +86,7 @@ def differing_slots(
     right: npt.NDArray[np.uint64],
     left_kinds: npt.NDArray[np.uint8],
     right_kinds: npt.NDArray[np.uint8],
-) -> tuple[int, int, int]:
+) -> tuple[int, int, int, int]:
     """Align two texts on a longest common subsequence, and look at the gaps.
 
     Args:
@@ -99,13 +99,16 @@ def differing_slots(
       slots: facts that differ: in each filled gap the numbers that face numbers, or one.
       filled: short gaps where a number faces a number, or a name a name.
       gaps: all gaps.
+      agreeing: numbers and capitalised words outside the gaps: facts that do not differ,
+        and words that begin a sentence.
     """
     n, m = left.size, right.size
     same = _same_without(left, right)
-    slots = filled = gaps = 0
+    slots = filled = gaps = agreeing = 0
     i = j = 0
     while i < n or j < m:
         if i < n and j < m and left[i] == right[j]:
+            agreeing += left_kinds[i] != OTHER
             i += 1
             j += 1
             continue
@@ -132,4 +135,4 @@ def differing_slots(
         if short and (numbers or names):
             filled += 1
             slots += max(1, numbers)
-    return slots, filled, gaps
+    return slots, filled, gaps, agreeing

@@ -5,6 +5,11 @@ has some partner: of single links a chain of half-right pairs is made, and the l
 "story" of 1,350 articles then holds 592. Average linkage joins, again and again, the two
 groups whose pairs score highest in the mean, until no mean reaches the threshold. A pair
 counts by the root of its score, and a pair that was never scored by a small constant.
+
+A source seldom tells one event twice. What makes two of its articles alike is often the
+day, the town and the desk that wrote both. So two articles that only one source has are a
+story only if that is likelier than for others.
+
 The scored pairs of all blocks are gathered in one place, and `linkage` makes groups of
 them.
 """
@@ -28,9 +33,15 @@ from transforms.story_scoring import ScoreBlocks, compared
 
 # What grouping needs of an article beside its pairs, and what its edges show of it.
 NODE = pa.schema(
-    [FINGERPRINT.field(name) for name in ("article_key", "published", "article_id")]
+    [
+        FINGERPRINT.field(name)
+        for name in ("article_key", "published", "article_id", "source")
+    ]
 )
 _SECONDS_A_DAY = 86_400
+
+# Lowest story score of two articles of one source that nobody else tells of.
+ONE_SOURCE = 0.65
 
 
 def first_articles(
@@ -60,6 +71,40 @@ def first_articles(
     return stories
 
 
+def without_doubtful_pairs(
+    groups: npt.NDArray[np.int32],
+    pairs: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.floating],
+    sources: npt.NDArray[np.int64],
+    *,
+    one_source: float,
+) -> npt.NDArray[np.int32]:
+    """Part the groups of two articles of one source whose score is low.
+
+    Args:
+      groups: shape (n,). The lowest row number of each article's group.
+      pairs: shape (m, 2). Row numbers, first below second, distinct.
+      scores: shape (m,). Story scores, 0 to 1.
+      sources: shape (n,). A number for each source, -1 where unknown.
+      one_source: lowest score of two that stay together.
+
+    Returns:
+      Array of shape (n,): the lowest row number of each article's group.
+    """
+    first, second = pairs[:, 0], pairs[:, 1]
+    alone = np.bincount(groups, minlength=len(groups)) == 2
+    doubtful = (
+        (groups[first] == groups[second])
+        & alone[groups[first]]
+        & (sources[first] == sources[second])
+        & (sources[first] >= 0)
+        & (scores < one_source)
+    )
+    parted = groups.copy()
+    parted[second[doubtful]] = second[doubtful]
+    return parted
+
+
 def join_edges(edges: pa.RecordBatch) -> pa.RecordBatch:
     """Sort edges and keep one of each pair: that of the highest score.
 
@@ -74,15 +119,21 @@ def join_edges(edges: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def group_stories(
-    nodes: pa.RecordBatch, edges: pa.RecordBatch, *, threshold: float, absent: float
+    nodes: pa.RecordBatch,
+    edges: pa.RecordBatch,
+    *,
+    threshold: float,
+    absent: float,
+    one_source: float = ONE_SOURCE,
 ) -> pa.RecordBatch:
     """Group articles into stories.
 
     Args:
-      nodes: with columns `article_key` and `published`; repeats are dropped.
+      nodes: with columns `article_key`, `published` and `source`; repeats are dropped.
       edges: STORY_EDGE rows between them, in any order.
       threshold: lowest mean root of the story score of two groups that are joined.
       absent: root of the story score of a pair that was not scored.
+      one_source: as of `without_doubtful_pairs`.
 
     Returns:
       STORY_MEMBERS rows in ascending order of article_key.
@@ -97,12 +148,17 @@ def group_stories(
         ],
         axis=1,
     ).astype(np.int32)
+    scores = column(edges, "story_score").astype(np.float64)
     groups = link_stories(
+        pairs, np.sqrt(scores), len(keys), threshold=threshold, absent=absent
+    )
+    sources = nodes.column("source").take(pa.array(rows)).dictionary_encode().indices
+    groups = without_doubtful_pairs(
+        groups,
         pairs,
-        np.sqrt(column(edges, "story_score").astype(np.float64)),
-        len(keys),
-        threshold=threshold,
-        absent=absent,
+        scores,
+        sources.fill_null(-1).to_numpy(),
+        one_source=one_source,
     )
     stories = first_articles(
         groups,
@@ -151,11 +207,13 @@ class ScoreStories(beam.PTransform):
     nearly so; `stories`, one STORY_MEMBERS batch of all stories of two or more.
 
     Attributes:
+      staging: folder of this attempt, where articles wait to be compared.
       model_folder: where `pipeline.tune` wrote the story model.
       block_size: articles compared in one place.
       near_miss: lowest score of an edge that is given out.
     """
 
+    staging: str
     model_folder: str = DATA
     block_size: int = 100_000
     near_miss: float = 0.1
@@ -165,7 +223,7 @@ class ScoreStories(beam.PTransform):
         scored = (
             representatives
             | "Keep what is compared" >> beam.Map(compared)
-            | "Assign blocks" >> AssignBlocks(self.block_size)
+            | "Assign blocks" >> AssignBlocks(self.staging, self.block_size)
             | "Score blocks" >> ScoreBlocks(self.model_folder)
         )
         nodes = (

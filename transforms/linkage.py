@@ -18,6 +18,12 @@ a story of ten thousand most pairs are never scored. So large groups are then li
 the nearest: of each article only its `nearest` likeliest partners in the other group
 count. Small groups, of which there are labelled examples, are not touched by this.
 
+What is then left beside a large story are parts of it: two or three reports that most of
+the others have little in common with, and a few nearly everything. Such a part is asked
+alone: it goes to the large story in which its articles have likely partners, whatever
+most articles of that say. A few likely partners are no proof, as any round-up has them:
+they must be a fifth of the story. Two stories of like size are never joined so.
+
 F. Murtagh, "A survey of recent advances in hierarchical clustering algorithms", 1983.
 """
 
@@ -232,6 +238,7 @@ def nearest_link(
             sizes,
             floor,
             nearest,
+            0.0,
         )
         joined = _mutual(lower, upper, means, threshold * STEPS)
         if not len(joined):
@@ -250,8 +257,12 @@ def _nearest_means(
     sizes: npt.NDArray[np.int64],
     absent: int,
     nearest: int,
+    share: float,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """Give for each ordered pair of groups the mean of its articles' nearest."""
+    """Give for each ordered pair of groups the mean of its articles' nearest.
+
+    As many count as `share` of the other group's articles, and at least `nearest`.
+    """
     count = 0
     first = np.zeros(len(own), np.int32)
     second = np.zeros(len(own), np.int32)
@@ -259,7 +270,7 @@ def _nearest_means(
     entry = 0
     while entry < len(own):
         group, other = own[entry], towards[entry]
-        wanted = min(nearest, sizes[other])
+        wanted = min(max(nearest, int(share * sizes[other] + 0.5)), sizes[other])
         total = 0
         taken = 0
         rank = 0
@@ -302,12 +313,84 @@ def _mutual(
     return np.stack([first[mutual], second[mutual]], axis=1)
 
 
+def absorb_parts(
+    groups: npt.NDArray[np.int32],
+    pairs: npt.NDArray[np.int32],
+    similarities: npt.NDArray[np.floating],
+    *,
+    threshold: float,
+    absent: float,
+    large: int,
+    share: float,
+    partners: float,
+) -> npt.NDArray[np.int32]:
+    """Join small groups to large ones in which their articles have likely partners.
+
+    Of each article of the small group the highest similarities to the large one are
+    averaged, as many as are `partners` of its articles, then the articles. It joins the
+    large group where that is highest, if it reaches the threshold; again, until none does.
+
+    Args:
+      groups: shape (n,). The lowest row number of each article's group.
+      pairs: shape (m, 2). Row numbers, first below second, distinct, ascending.
+      similarities: shape (m,). Of each pair, 0 to 1.
+      threshold: lowest similarity of a group to the one that it joins.
+      absent: similarity of a pair that is not in `pairs`.
+      large: articles from which a group is large.
+      share: of its articles that a group which joins it has at most, below 1.
+      partners: share of its articles in which those of a group that joins it have likely
+        partners.
+
+    Returns:
+      Array of shape (n,): the lowest row number of each article's group.
+    """
+    steps = np.round(np.asarray(similarities, np.float64) * STEPS).astype(np.int64)
+    floor = round(absent * STEPS)
+    while True:
+        sizes = np.bincount(groups, minlength=len(groups))
+        # Each pair as seen from either article: the article, the other's group.
+        articles = pairs.T.reshape(-1)
+        own, towards = groups[articles], groups[pairs[:, ::-1].T.reshape(-1)]
+        asked = np.flatnonzero(
+            (own != towards)
+            & (sizes[towards] >= large)
+            & (sizes[own] <= share * sizes[towards])
+        )
+        articles, own, towards = articles[asked], own[asked], towards[asked]
+        scores = np.concatenate([steps, steps])[asked]
+        order = np.lexsort((-scores, articles, towards, own))
+        part, whole, means = _nearest_means(
+            *(articles[order], own[order], towards[order], scores[order]),
+            *(sizes, floor, 1, partners),
+        )
+        # Each part's likeliest whole, of equal ones the lowest.
+        order = np.lexsort((whole, -means, part))
+        order = order[means[order] >= threshold * STEPS]
+        part, first = np.unique(part[order], return_index=True)
+        whole = whole[order][first]
+        # What is itself absorbed takes nothing in before the next round.
+        settled = ~np.isin(whole, part)
+        part, whole = part[settled], whole[settled]
+        if not len(part):
+            return groups
+        names = np.arange(len(groups), dtype=np.int32)
+        names[part] = whole
+        groups = names[groups]
+        lowest = names.copy()
+        np.minimum.at(lowest, groups, np.arange(len(groups), dtype=np.int32))
+        groups = lowest[groups]
+
+
 # Root of the story score of a pair that was not scored.
 ABSENT = 0.1
 
 # Partners of an article in another group that count where groups are large, and the
 # size up to which stories are small: of those there are examples to fit scores to.
 NEAREST, SMALL = 3, 40
+
+# Articles of a story from which it takes in parts of itself; and of its articles the share
+# that a part has at most, and the share that must be likely partners.
+LARGE, PART, PARTNERS = 20, 0.15, 0.2
 
 
 def link_stories(
@@ -319,13 +402,17 @@ def link_stories(
     absent: float = ABSENT,
     nearest: int = NEAREST,
     small: int = SMALL,
+    large: int = LARGE,
+    part: float = PART,
+    partners: float = PARTNERS,
 ) -> npt.NDArray[np.int32]:
-    """Group articles by average linkage, then large groups by the nearest.
+    """Group articles by average linkage, then large groups by the nearest and by parts.
 
-    Arguments, result and errors as of `average_link` and `nearest_link`.
+    Arguments, result and errors as of `average_link`, `nearest_link` and `absorb_parts`,
+    of which `part` is the share.
     """
     groups = average_link(pairs, similarities, articles, threshold=threshold, absent=absent)
-    return nearest_link(
+    groups = nearest_link(
         groups,
         pairs,
         similarities,
@@ -333,4 +420,14 @@ def link_stories(
         absent=absent,
         nearest=nearest,
         small=small,
+    )
+    return absorb_parts(
+        groups,
+        pairs,
+        similarities,
+        threshold=threshold,
+        absent=absent,
+        large=large,
+        share=part,
+        partners=partners,
     )

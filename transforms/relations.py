@@ -11,9 +11,10 @@ as much is found when one of the two texts is read from its end. Of a rewrite se
 times more is found forwards than backwards. That also tells a rewrite whose writer has
 kept nothing of the wording, where each pair of sentences alone would be too weak a sign.
 
-How wrong it is: of 3,012 reports of local crime it calls 18 rewrites. Twelve were read:
-they follow one text, but for most that is the statement of the police, which both outlets
-had, and nothing shows that one rewrote the other; one is a report of a later arrest.
+How wrong it is: of 3,012 reports of local crime it calls 15 rewrites, and all were read.
+Thirteen follow one text, most of them the statement of the police, which both outlets had:
+nothing shows that one rewrote the other. Two are reports of their own. On national politics
+three of three and on a summit told by the agencies seven of seven follow one text.
 
 S. Needleman and C. Wunsch, "A general method applicable to the search for similarities in
 the amino acid sequence of two proteins", 1970 (the best chain of pairs in order).
@@ -41,6 +42,8 @@ class RewriteRule(NamedTuple):
     min_order: float = 0.7
     # How much more is found in order than against it, at the least.
     min_contrast: float = 2.0
+    # How strong the chain is that runs in order, a sentence of the text that has fewer.
+    min_strength: float = 0.225
     # A text in words all its own: pairs that are but related, many of them, in order.
     related_cosine: float = 0.35
     min_related: int = 8
@@ -171,7 +174,7 @@ def may_be_rewrite(shared: Chain, rule: RewriteRule) -> bool:
 def is_wire_rewrite(alignment: Alignment, related: Chain, rule: RewriteRule) -> bool:
     """Tell whether two texts tell the same things in the same order.
 
-    >>> is_wire_rewrite(Alignment(8, 0.5, 0.96), Chain(9, 0.6, 0.2, 2.5), RewriteRule())
+    >>> is_wire_rewrite(Alignment(8, 0.5, 0.96), Chain(9, 0.6, 0.3, 2.5), RewriteRule())
     True
     >>> is_wire_rewrite(Alignment(3, 0.15, 1.0), Chain(15, 0.8, 0.1, 3.7), RewriteRule())
     True
@@ -181,6 +184,7 @@ def is_wire_rewrite(alignment: Alignment, related: Chain, rule: RewriteRule) -> 
         and alignment.share >= rule.min_share
         and alignment.order >= rule.min_order
         and related.contrast >= rule.min_contrast
+        and related.strength >= rule.min_strength
     )
     freely = (
         related.pairs >= rule.min_related

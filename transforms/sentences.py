@@ -31,6 +31,9 @@ _SENTENCE_END = re.compile(r"[.!?…](?:[\"'”’)]\s+|\s+(?=\W*[^\W_a-z]))|[�
 _QUOTATION = re.compile(
     r"“[^”\n]{1,2000}”|\"[^\"\n]{1,2000}\"|«[^»\n]{1,2000}»|„[^“\n]{1,2000}“|「[^」\n]{1,2000}」"
 )
+# A post that is shown in the text: "What it says. — Who says it (@name) May 3", or its
+# writer first.
+_POST = re.compile(r"^(?:[^\n]*[—–―-] ?)?[^\n(]{1,60}\(@\w+\)[^\n]*$", re.MULTILINE)
 # Shorter sentences are subheads and attributions, alike in any two articles.
 _SIX_WORDS = re.compile(r"(?:\w+\W+){5}\w")
 # Words of a sentence that are looked at.
@@ -49,12 +52,12 @@ def sentences(text: str) -> list[str]:
 
 
 def without_quotations(text: str) -> str:
-    """Give the text without what stands in quotation marks.
+    """Give the text without what stands in quotation marks, and without posts.
 
     >>> without_quotations("He said “never” and left.")
     'He said   and left.'
     """
-    return _QUOTATION.sub(" ", text)
+    return _QUOTATION.sub(" ", _POST.sub(" ", text) if "(@" in text else text)
 
 
 def content_sentences(text: str) -> list[str]:

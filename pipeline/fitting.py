@@ -236,20 +236,26 @@ def fit_model(
     embedded = Weights(pair.bias, {**pair.weights, EMBEDDED_FEATURES[-1]: 0.0})
     if with_vectors:
         embedded = _pair_weights(with_vectors, EMBEDDED_FEATURES, setting.strength)
-    names = (
-        *CONTEXT_FEATURES,
-        *(f"x_{name}" for name in PAIR_FEATURES if name in setting.again),
-    )
+    own = tuple(name for name in PAIR_FEATURES if name in setting.again)
+    names = (*CONTEXT_FEATURES, *(f"x_{name}" for name in own))
     sets = plain + with_vectors
     scored = [
-        first_scores(one.proposed, one.articles, one.facts, pair, embedded, one.weigh_again)
+        first_scores(
+            one.proposed,
+            one.articles,
+            one.facts,
+            pair,
+            embedded,
+            one.weigh_again,
+            own=own,
+        )
         for one in sets
     ]
     columns = []
     for one, (pairs, features, first) in zip(sets, scored, strict=True):
         graph = score_graph(pairs, first, len(one.articles.densities), above=GRAPH_FLOOR)
         context, _ = context_features(pairs, first, graph, crowd=setting.crowded)
-        columns.append(context_columns(context, features, names))
+        columns.append(context_columns(context, features))
     model = StoryModel(
         pair=pair,
         embedded=embedded,

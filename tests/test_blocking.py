@@ -14,6 +14,7 @@ from transforms.blocking import (
     slab_starts,
     timelines,
 )
+from transforms.spilling import Slice, read_slice
 
 
 def batch_of(rows):
@@ -147,23 +148,26 @@ def test_block_keys_are_stable_across_releases():
     assert block_key("en", 0) == 7953924048826124949
 
 
-def test_articles_too_short_to_tell_join_the_commonest_language(apply):
+def test_articles_too_short_to_tell_join_the_commonest_language(apply, tmp_path):
     batches = [
         batch_of([(1, "en", 5), (2, "en", 6), (3, "de", 5)]),
         batch_of([(4, "und", None)]),
     ]
-    blocks = apply(AssignBlocks(), batches)
+    blocks = apply(AssignBlocks(str(tmp_path)), batches)
     members: dict[int, set[int]] = {}
-    for key, batch in blocks:
+    for key, part in blocks:
+        batch = read_slice(Slice(*part))
         members.setdefault(key, set()).update(batch.column("article_key").to_pylist())
     assert members == {block_key("en", 0): {1, 2, 4}, block_key("de", 0): {3}}
 
 
-def test_more_articles_than_a_block_holds_are_cut_by_time(apply):
+def test_more_articles_than_a_block_holds_are_cut_by_time(apply, tmp_path):
     rows = [(key, "en", key * SECONDS_AN_HOUR) for key in range(40)]
-    blocks = apply(AssignBlocks(block_size=10), [batch_of(rows[:20]), batch_of(rows[20:])])
+    assign = AssignBlocks(str(tmp_path), block_size=10)
+    blocks = apply(assign, [batch_of(rows[:20]), batch_of(rows[20:])])
     members: dict[int, list[int]] = {}
-    for key, batch in blocks:
+    for key, part in blocks:
+        batch = read_slice(Slice(*part))
         members.setdefault(key, []).extend(batch.column("article_key").to_pylist())
     assert len(members) == 7
     assert all(len(own) == 10 for own in members.values())

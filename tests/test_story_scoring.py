@@ -233,6 +233,23 @@ def test_rows_that_did_not_change_are_not_walked_again():
     assert found.tolist() == [[3, 5]]
 
 
+def test_every_article_loses_pairs_alike_when_a_block_has_too_many():
+    # Two stars: the tips of each share its middle.
+    pairs = np.array([[0, 1], [0, 2], [0, 3], [0, 4], [5, 6], [5, 7]], np.int32)
+    graph = score_graph(pairs, np.full(6, 0.9, np.float32), 8, above=0.03)
+
+    def found(total: int) -> list[list[int]]:
+        kept = unscored_pairs(graph, pairs, strong=0.3, weak=0.1, most=10, total=total)
+        return kept.tolist()
+
+    every = [[1, 2], [1, 3], [1, 4], [2, 3], [2, 4], [3, 4], [6, 7]]
+    # Each pair is found from both of its articles.
+    assert found(14) == every
+    # One for each of six articles, as two would be twelve less the lone pair's two.
+    assert found(9) == [[1, 2], [1, 3], [1, 4], [6, 7]]
+    assert found(5) == []
+
+
 def test_context_of_a_triangle():
     pairs = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
     scores = np.full(3, 0.8, np.float32)
@@ -325,9 +342,9 @@ def test_the_shipped_data_files_are_small():
     assert sum(sizes) < 8_000_000
 
 
-def test_transform_groups_two_stories_and_leaves_a_stranger_alone(apply):
+def test_transform_groups_two_stories_and_leaves_a_stranger_alone(apply, tmp_path):
     articles = two_stories()
-    outputs = apply(ScoreStories(), [articles.slice(0, 2), articles.slice(2)])
+    outputs = apply(ScoreStories(str(tmp_path)), [articles.slice(0, 2), articles.slice(2)])
     members = [row for batch in outputs["stories"] for row in batch.to_pylist()]
     assert members == [
         {"article_key": key, "story_key": 0 if key < 3 else 3} for key in range(5)
@@ -341,6 +358,6 @@ def test_transform_groups_two_stories_and_leaves_a_stranger_alone(apply):
     }
 
 
-def test_transform_without_articles_gives_no_story(apply):
-    outputs = apply(ScoreStories(), [])
+def test_transform_without_articles_gives_no_story(apply, tmp_path):
+    outputs = apply(ScoreStories(str(tmp_path)), [])
     assert sum(batch.num_rows for batch in outputs["stories"]) == 0

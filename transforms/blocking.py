@@ -30,7 +30,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from schemas.batch import column, split_by
+from schemas.batch import column
 from transforms.nearest import (
     Order,
     distinct_pairs,
@@ -38,6 +38,7 @@ from transforms.nearest import (
     nearest_by_vector,
 )
 from transforms.rarity import WeighedArticles
+from transforms.spilling import Slice, read_slice, spill_shards
 
 SECONDS_AN_HOUR = 3600
 
@@ -254,32 +255,52 @@ class AssignBlocks(beam.PTransform):
     """Key the articles by the blocks in which they are compared.
 
     An article of unknown language ("und": too short to tell) is compared with those of
-    the commonest language.
+    the commonest language. What is compared waits on disk until all are counted, and
+    until their block is scored: a batch that goes to one block is not written again.
 
     Attributes:
+      folder: staging folder of this attempt.
       block_size: articles of a block, above which slabs of time are made.
       window: articles by which they overlap, half a block at most.
     """
 
+    folder: str
     block_size: int = 50_000
     window: int = WINDOW
 
     def expand(
         self, batches: beam.PCollection[pa.RecordBatch]
-    ) -> beam.PCollection[tuple[int, pa.RecordBatch]]:
+    ) -> beam.PCollection[tuple[int, Slice]]:
         """Count the timelines first, then cut them."""
         counted = (
             batches
             | "Count hours" >> beam.Map(timelines)
             | "Add hours" >> beam.CombineGlobally(merge_timelines)
         )
-        return batches | "Cut" >> beam.FlatMap(
-            self._cut, lines=beam.pvalue.AsSingleton(counted)
+        return (
+            batches
+            | "Set aside" >> beam.FlatMap(self._set_aside).with_output_types(Slice)
+            | "Cut"
+            >> beam.FlatMap(
+                self._cut, lines=beam.pvalue.AsSingleton(counted)
+            ).with_output_types(tuple[int, Slice])
         )
 
-    def _cut(
+    def _set_aside(self, batch: pa.RecordBatch) -> Iterator[Slice]:
+        for _, part in spill_shards(batch, np.zeros(batch.num_rows, int), self.folder):
+            yield part
+
+    def _cut(self, part: Slice, lines: dict[str, Timeline]) -> Iterable[tuple[int, Slice]]:
+        batch = read_slice(part)
+        rows, blocks = self._blocks(batch, lines)
+        if len(rows) == batch.num_rows and len(set(blocks)) == 1:
+            return [(int(blocks[0]), part)]
+        return spill_shards(batch.take(pa.array(rows)), blocks, self.folder)
+
+    def _blocks(
         self, batch: pa.RecordBatch, lines: dict[str, Timeline]
-    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Give the rows of a batch, some more than once, and the block of each."""
         known = [language for language in lines if language != "und"]
         commonest = max(
             known or ["und"], key=lambda language: (lines[language].articles, language)
@@ -290,13 +311,16 @@ class AssignBlocks(beam.PTransform):
             joined[commonest] = merge_timelines(pair)[commonest]
         languages = np.asarray(batch.column("language").to_pylist(), dtype=object)
         languages[languages == "und"] = commonest
+        keys, published = column(batch, "article_key"), batch.column("published")
+        hours = published.fill_null(0).to_numpy() // SECONDS_AN_HOUR
+        dated = published.is_valid().to_numpy(zero_copy_only=False)
+        found, blocks = [], []
         for language in sorted(set(languages)):
-            own = batch.take(pa.array(np.flatnonzero(languages == language)))
-            published = own.column("published")
+            own = np.flatnonzero(languages == language)
             rows, slabs = article_blocks(
-                column(own, "article_key"),
-                published.fill_null(0).to_numpy() // SECONDS_AN_HOUR,
-                published.is_valid().to_numpy(zero_copy_only=False),
+                keys[own],
+                hours[own],
+                dated[own],
                 slab_starts(
                     joined[language], block_size=self.block_size, window=self.window
                 ),
@@ -304,5 +328,7 @@ class AssignBlocks(beam.PTransform):
                 block_size=self.block_size,
                 window=self.window,
             )
-            for slab, part in split_by(own.take(pa.array(rows)), slabs):
-                yield block_key(language, slab), part
+            keyed = {slab: block_key(language, slab) for slab in set(slabs.tolist())}
+            found.append(own[rows])
+            blocks.append(np.array([keyed[slab] for slab in slabs.tolist()], np.int64))
+        return np.concatenate(found), np.concatenate(blocks)

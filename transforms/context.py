@@ -140,6 +140,7 @@ def unscored_pairs(
     strong: float,
     weak: float,
     most: int,
+    total: int | None = None,
     new: npt.NDArray[np.bool_] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Find the pairs nobody proposed that share a likely partner.
@@ -154,6 +155,7 @@ def unscored_pairs(
       strong: score of the likelier of the two steps, 0 to 1.
       weak: score of the other, 0 to 1.
       most: pairs found for one article, at most.
+      total: pairs found for all, at most; `most` is lowered until it holds. None: no end.
       new: shape (n,). Articles whose rows have changed since this was last done and all
         that was found then scored; None: it was not done before.
 
@@ -165,7 +167,22 @@ def unscored_pairs(
     found = _two_steps(
         graph.offsets, graph.partners, graph.weights, strong, weak, most, new
     )
+    if total is not None and len(found) > total:
+        found = found[_rank(found[:, 0]) < _largest_most(found[:, 0], total)]
     return _unknown(distinct_pairs(found), pairs)
+
+
+def _rank(articles: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Number what was found for each article; `articles` ascend."""
+    return np.arange(len(articles)) - np.searchsorted(articles, articles)
+
+
+def _largest_most(articles: npt.NDArray[np.int32], total: int) -> int:
+    """Give how many may be kept for each article, for no more than `total` of all."""
+    _, counts = np.unique(articles, return_counts=True)
+    # How many articles have a pair of each rank, added up.
+    kept = np.cumsum(np.cumsum(np.bincount(counts)[:0:-1])[::-1])
+    return int(np.searchsorted(kept, total, side="right"))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -303,29 +320,27 @@ def _context(
             if weight > partner:
                 strong[article] += weight
         lengths[article] = np.sqrt(squares)
+    # The row of the first article, laid out once for all pairs that it is the first of.
+    row = np.zeros(articles, np.float32)
+    opened = -1
     for pair in range(len(pairs)):
         i, j = pairs[pair]
-        a, a_end = offsets[i], offsets[i + 1]
-        b, b_end = offsets[j], offsets[j + 1]
+        if i != opened:
+            if opened >= 0:
+                for other in partners[offsets[opened] : offsets[opened + 1]]:
+                    row[other] = 0
+            for place in range(offsets[i], offsets[i + 1]):
+                row[partners[place]] = weights[place]
+            opened = i
+        direct = np.float64(row[j])
         common = asked_i = asked_j = 0.0
-        direct = 0.0
-        for place in range(a, a_end):
-            if partners[place] == j:
-                direct = weights[place]
-        while a < a_end and b < b_end:
-            if partners[a] < partners[b]:
-                a += 1
-            elif partners[a] > partners[b]:
-                b += 1
-            else:
-                product = weights[a] * weights[b]
-                common += product
-                if weights[a] > partner:
-                    asked_i += product
-                if weights[b] > partner:
-                    asked_j += product
-                a += 1
-                b += 1
+        for place in range(offsets[j], offsets[j + 1]):
+            # What is no partner of both weighs nothing: a branch costs more.
+            own_weight, weight = row[partners[place]], weights[place]
+            product = own_weight * weight
+            common += product
+            asked_i += product * (own_weight > partner)
+            asked_j += product * (weight > partner)
         score = scores[pair]
         own = direct if direct > partner else 0.0
         weight_i, weight_j = strong[i] - own, strong[j] - own

@@ -14,6 +14,8 @@ What is lost: no word order, no roles (who shot whom), no place as a place.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -165,6 +167,35 @@ def pair_cosines(
     return cosines, embedded[pairs[:, 0]] & embedded[pairs[:, 1]]
 
 
+class _Read(NamedTuple):
+    """What the kernels read of terms and names, the same for all pairs."""
+
+    # Shape (s, 2): weights of terms by block and background, side by side.
+    weights: npt.NDArray[np.float32]
+    rare_terms: npt.NDArray[np.float32]
+    rare_term_sums: npt.NDArray[np.float64]
+    lead_term_sums: npt.NDArray[np.float64]
+    rare_names: npt.NDArray[np.float32]
+    rare_name_sums: npt.NDArray[np.float64]
+    lead_name_sums: npt.NDArray[np.float64]
+
+
+def _read(articles: WeighedArticles) -> _Read:
+    terms, names = articles.terms, articles.names
+    leads, lead_names = articles.lead_terms, articles.lead_names
+    rare_terms = np.maximum(articles.term_idf - np.float32(RARE_IDF), 0)
+    rare_names = np.maximum(articles.name_idf - np.float32(RARE_IDF), 0)
+    return _Read(
+        np.stack([terms.weights, articles.background_terms.weights], axis=1),
+        rare_terms,
+        row_sums(terms.terms, terms.offsets, rare_terms),
+        row_sums(leads.terms, leads.offsets, articles.term_idf),
+        rare_names,
+        row_sums(names.terms, names.offsets, rare_names),
+        row_sums(lead_names.terms, lead_names.offsets, articles.name_idf),
+    )
+
+
 def pair_features(
     pairs: npt.NDArray[np.int32], articles: WeighedArticles, facts: Facts
 ) -> npt.NDArray[np.float32]:
@@ -179,23 +210,44 @@ def pair_features(
       Array of shape (m, f), columns as EMBEDDED_FEATURES. The last is nan where one of
       the two is not embedded.
     """
+    return np.concatenate(
+        [np.zeros((0, len(EMBEDDED_FEATURES)), np.float32)]
+        + [features for _, features in parts_of_features(pairs, articles, facts)]
+    )
+
+
+# Pairs whose features are in memory at a time.
+_PAIRS = 1 << 17
+
+
+def parts_of_features(
+    pairs: npt.NDArray[np.int32], articles: WeighedArticles, facts: Facts
+) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:
+    """Give the rows of `pair_features`, and which they are, part by part."""
+    read = _read(articles)
+    for start in range(0, len(pairs), _PAIRS):
+        part = slice(start, min(start + _PAIRS, len(pairs)))
+        yield part, _features(pairs[part], articles, facts, read)
+
+
+def _features(
+    pairs: npt.NDArray[np.int32], articles: WeighedArticles, facts: Facts, read: _Read
+) -> npt.NDArray[np.float32]:
     features = np.zeros((len(pairs), len(EMBEDDED_FEATURES)), np.float32)
     terms, names = articles.terms, articles.names
-    rare_terms = np.maximum(articles.term_idf - np.float32(RARE_IDF), 0)
-    rare_names = np.maximum(articles.name_idf - np.float32(RARE_IDF), 0)
     leads, lead_names = articles.lead_terms, articles.lead_names
     term_features(
         pairs,
         _tiled(pairs, facts.published),
         terms.terms,
         terms.offsets,
-        np.stack([terms.weights, articles.background_terms.weights], axis=1),
+        read.weights,
         articles.term_idf,
-        rare_terms,
-        row_sums(terms.terms, terms.offsets, rare_terms),
+        read.rare_terms,
+        read.rare_term_sums,
         leads.terms,
         leads.offsets,
-        row_sums(leads.terms, leads.offsets, articles.term_idf),
+        read.lead_term_sums,
         articles.densities,
         features,
     )
@@ -204,12 +256,12 @@ def pair_features(
         names.terms,
         names.offsets,
         articles.name_idf,
-        rare_names,
-        row_sums(names.terms, names.offsets, rare_names),
+        read.rare_names,
+        read.rare_name_sums,
         lead_names.terms,
         lead_names.offsets,
         lead_names.weights,
-        row_sums(lead_names.terms, lead_names.offsets, articles.name_idf),
+        read.lead_name_sums,
         features,
     )
     fact_features(

@@ -111,7 +111,7 @@ def weigh_articles(
       counts: shape (n,). What each article counts in the batch's frequencies, 0 to 1;
         None: 1.
       before: the same articles as they were weighed with other counts, of which what
-        does not depend on these is kept.
+        does not depend on these is kept; the columns of KEYS are not read then.
 
     Raises:
       ValueError: if a lead holds what its article does not.
@@ -141,11 +141,8 @@ def weigh_articles(
         kind: str, found: _Numbered, idf: npt.NDArray[np.float32]
     ) -> tuple[SparseVectors, SparseVectors]:
         """Give the vectors of all terms, or names, and of those of the lead."""
-        offsets = list_column(fingerprints, f"{kind}s")[1]
-        lead_offsets = list_column(fingerprints, f"lead_{kind}s")[1]
-        term_counts, lead_counts = (
-            list_column(fingerprints, f"{part}{kind}_counts")[0] for part in ("", "lead_")
-        )
+        term_counts, offsets = list_column(fingerprints, f"{kind}_counts")
+        lead_counts, lead_offsets = list_column(fingerprints, f"lead_{kind}_counts")
         return (
             sparse_vectors(found.numbers, term_counts, offsets, idf),
             sparse_vectors(found.lead_numbers, lead_counts, lead_offsets, idf),
@@ -158,10 +155,10 @@ def weigh_articles(
         names = _Numbered(
             before.name_vocabulary, before.names.terms, before.lead_names.terms
         )
-    offsets = list_column(fingerprints, "terms")[1]
+    offsets = list_column(fingerprints, "term_counts")[1]
     term_idf = idf(terms.vocabulary, terms.numbers, offsets, background.terms)
     all_terms, lead_terms = weigh("term", terms, term_idf)
-    name_offsets = list_column(fingerprints, "names")[1]
+    name_offsets = list_column(fingerprints, "name_counts")[1]
     name_idf = idf(names.vocabulary, names.numbers, name_offsets, background.names)
     all_names, lead_names = weigh("name", names, name_idf)
     ages, age_offsets = list_column(fingerprints, "ages")
@@ -204,6 +201,10 @@ def weigh_articles(
             background.ages,
         ),
     )
+
+
+# Columns that are numbered once: most of a fingerprint.
+KEYS = ("terms", "lead_terms", "names", "lead_names")
 
 
 class _Numbered(NamedTuple):

@@ -1,8 +1,9 @@
 """Bring the texts of every story together, resolve it, and write its rows.
 
-The only stage after cleaning that moves whole texts: once, keyed by the shard of their
-story, so that nothing holds all of them. Which story an article belongs to comes as a
-side input of 32 bytes for each article in company.
+The only stage after cleaning that moves whole texts: once, from where their batches wait
+on disk to where those of their shard of stories do. What is shuffled is where they lie,
+and a shard is small enough to be held in memory. The evidence goes the same way. Which
+story an article belongs to comes as a side input of 32 bytes for each in company.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.article import CLEANED
-from schemas.batch import Collections, column, concatenate, split_by, with_column
+from schemas.batch import Collections, column, concatenate, with_column
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from transforms.background import NO_BACKGROUND
@@ -26,6 +27,8 @@ from transforms.membership import look_up
 from transforms.parquet import Part, write_part
 from transforms.relations import FollowUpRule, RewriteRule
 from transforms.rewrites import Rewrites, find_rewrites
+from transforms.speakers import rows_among
+from transforms.spilling import Slice, Spilled, read_back, read_slice, spill_shards
 from transforms.story_model import DATA, shared_story_model
 from transforms.tables import story_tables
 from transforms.term_vectors import document_shares, inverse_document_frequencies
@@ -33,17 +36,23 @@ from transforms.term_vectors import document_shares, inverse_document_frequencie
 # Tokens of a sentence that are embedded when two reports are aligned.
 _SENTENCE_TOKENS = 48
 
-# What is shuffled: the article, its fingerprint for the index, and where it belongs.
+# Null where the article was not embedded.
+_VECTOR = pa.field("vector", pa.list_(pa.float16()))
+
+# The vectors of articles that were embedded.
+VECTOR = pa.schema([pa.field("article_key", pa.uint64(), nullable=False), _VECTOR])
+
+# The article, its fingerprint for the index, and where it belongs.
 STORY_ARTICLE = pa.schema(
     [
         *CLEANED,
         *(field for field in FINGERPRINT if field.name not in CLEANED.names),
-        # Null where the article was not embedded.
-        pa.field("vector", pa.list_(pa.float16())),
         pa.field("group_key", pa.uint64(), nullable=False),
         pa.field("story_key", pa.uint64(), nullable=False),
+        _VECTOR,
     ]
 )
+_MOVED = pa.schema(list(STORY_ARTICLE)[:-1])
 
 
 def story_shards(story_keys: npt.NDArray[np.uint64], shards: int) -> npt.NDArray[np.int64]:
@@ -74,25 +83,45 @@ def with_vectors(batch: pa.RecordBatch) -> pa.RecordBatch:
     return with_column(batch, "vector", lists)
 
 
+def embedded_vectors(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give the VECTOR rows of the articles of a batch that were embedded."""
+    batch = with_vectors(batch).select(VECTOR.names).cast(VECTOR)
+    return batch.filter(batch.column("vector").is_valid())
+
+
+def join_vectors(articles: pa.RecordBatch, vectors: pa.RecordBatch) -> pa.RecordBatch:
+    """Give articles their `vector`, null where there is none among VECTOR rows."""
+    rows = rows_among(column(vectors, "article_key"), column(articles, "article_key"))
+    found = vectors.column("vector").take(pa.array(rows, mask=rows < 0))
+    return with_column(articles, "vector", found)
+
+
 class _WriteStories(beam.DoFn):
     """Makes the tables of a shard of whole stories and writes them."""
 
     def __init__(self, settings: "ResolveStories") -> None:
         self.settings = settings
 
-    def process(
-        self, shard: tuple[int, dict[str, Iterable[pa.RecordBatch]]]
-    ) -> Iterator[Part]:
+    def process(self, shard: tuple[int, dict[str, Iterable[Slice]]]) -> Iterator[Part]:
         number, given = shard
+        found = {
+            name: concatenate(map(read_slice, given[name]), schema)
+            for name, schema in (
+                ("articles", _MOVED),
+                ("vectors", VECTOR),
+                ("copy_edges", COPY_EVIDENCE),
+                ("story_edges", STORY_EVIDENCE),
+            )
+        }
         made = story_tables(
-            concatenate(given["articles"], STORY_ARTICLE),
-            concatenate(given["copy_edges"], COPY_EVIDENCE),
-            concatenate(given["story_edges"], STORY_EVIDENCE),
+            join_vectors(found.pop("articles"), found["vectors"]),
+            found["copy_edges"],
+            found["story_edges"],
             run_id=self.settings.run_id,
             keywords=functools.partial(
                 keywords, rarity=self._rarity, count=self.settings.keyword_count
             ),
-            find_rewrites=self._find_rewrites,
+            find_rewrites=self._find_rewrites if self.settings.model else None,
             follow_up=self.settings.follow_up,
         )
         for table, rows in made.rows.items():
@@ -106,12 +135,11 @@ class _WriteStories(beam.DoFn):
             )
 
     def _find_rewrites(self, stories: Sequence[Sequence[Row]]) -> list[Rewrites]:
-        model = self.settings.model
-        if model is None:
-            return [{} for _ in stories]
         return find_rewrites(
             stories,
-            reader=functools.partial(embed, model=model, max_tokens=_SENTENCE_TOKENS),
+            reader=functools.partial(
+                embed, model=self.settings.model or "", max_tokens=_SENTENCE_TOKENS
+            ),
             rarity=self._rarity,
             rule=self.settings.rewrite,
         )
@@ -138,9 +166,9 @@ class _WriteStories(beam.DoFn):
 class ResolveStories(beam.PTransform):
     """Write articles, stories, matches, changes and the index; give the parts.
 
-    Applied to a dict: `articles` (the columns of CLEANED and FINGERPRINT, perhaps
-    `vector`), `copy_edges`, `story_edges`, and, as single elements, `membership` (a
-    MEMBERSHIP batch) and `article_count`.
+    Applied to a dict: `articles` (Spilled batches with the columns of CLEANED and
+    FINGERPRINT), `vectors` (VECTOR batches), `copy_edges`, `story_edges`, and, as single
+    elements, `membership` (a MEMBERSHIP batch) and `article_count`.
 
     Attributes:
       staging: folder that files are written to.
@@ -161,7 +189,7 @@ class ResolveStories(beam.PTransform):
     follow_up: FollowUpRule
     index_schema: pa.Schema
     model_folder: str = DATA
-    articles_per_shard: int = 20_000
+    articles_per_shard: int = 5_000
     keyword_count: int = 8
 
     def expand(self, given: Collections) -> beam.PCollection[Part]:
@@ -172,27 +200,33 @@ class ResolveStories(beam.PTransform):
         }
         routed = {
             "articles": given["articles"]
-            | "Route articles" >> beam.FlatMap(self._route, **sides)
+            | "Move articles"
+            >> beam.FlatMap(self._move, **sides).with_output_types(tuple[int, Slice])
         }
-        for name in ("copy_edges", "story_edges"):
-            routed[name] = given[name] | f"Route {name}" >> beam.FlatMap(
-                self._route, **sides
-            )
+        for name in ("vectors", "copy_edges", "story_edges"):
+            routed[name] = given[name] | f"Move {name}" >> beam.FlatMap(
+                self._move_rows, **sides
+            ).with_output_types(tuple[int, Slice])
         return (
             routed
             | "Gather stories" >> beam.CoGroupByKey()
             | "Write stories" >> beam.ParDo(_WriteStories(self)).with_output_types(Part)
         )
 
-    def _route(
-        self, batch: pa.RecordBatch, membership: pa.RecordBatch, article_count: int
-    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _move(
+        self, spilled: Spilled, membership: pa.RecordBatch, article_count: int
+    ) -> Iterable[tuple[int, Slice]]:
+        batch = read_back(spilled)
         keys = column(batch, "article_key")
         stories = look_up(membership, "story_key", keys)
-        if "text" in batch.schema.names:
-            batch = with_vectors(batch)
-            batch = with_column(batch, "story_key", stories)
-            batch = with_column(batch, "group_key", look_up(membership, "group_key", keys))
-            batch = batch.select(STORY_ARTICLE.names).cast(STORY_ARTICLE)
-        shards = shard_count(article_count, self.articles_per_shard)
-        yield from split_by(batch, story_shards(stories, shards))
+        batch = with_column(batch, "story_key", stories)
+        batch = with_column(batch, "group_key", look_up(membership, "group_key", keys))
+        shards = story_shards(stories, shard_count(article_count, self.articles_per_shard))
+        return spill_shards(batch.select(_MOVED.names).cast(_MOVED), shards, self.staging)
+
+    def _move_rows(
+        self, batch: pa.RecordBatch, membership: pa.RecordBatch, article_count: int
+    ) -> Iterable[tuple[int, Slice]]:
+        stories = look_up(membership, "story_key", column(batch, "article_key"))
+        shards = story_shards(stories, shard_count(article_count, self.articles_per_shard))
+        return spill_shards(batch, shards, self.staging)

@@ -10,7 +10,9 @@ Between the two, the graph is completed: articles that share a likely partner ar
 too, though neither was among the other's nearest. Without that, a story of three hundred
 articles falls apart, as each of them was compared with some forty, and every pair that
 nobody looked at counts as a pair that differs. At most MOST_COMPLETED pairs of an article
-are added in a round, so that a story of ten thousand is not scored in all pairs.
+are added in a round, so that a story of ten thousand is not scored in all pairs, and
+MEAN_COMPLETED in the mean of a block: news needs some five, texts about nothing that are
+all a little alike, as those a program makes up, would take all they can get.
 
 How wrong it is, on articles it was not fitted to, is in docs/quality.md: mostly late
 follow-ups that share no day and few words with the first report, and equal incidents in
@@ -28,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.batch import column, concatenate
+from schemas.batch import column
 from schemas.match import STORY_EDGE
 from transforms.background import NO_BACKGROUND, Background
 from transforms.blocking import WINDOW, candidate_pairs
@@ -45,9 +47,10 @@ from transforms.pair_features import (
     PAIR_FEATURES,
     Facts,
     article_facts,
-    pair_features,
+    parts_of_features,
 )
-from transforms.rarity import WeighedArticles, weigh_articles
+from transforms.rarity import KEYS, WeighedArticles, weigh_articles
+from transforms.spilling import Slice, read_slice
 from transforms.story_model import (
     StoryModel,
     Weights,
@@ -99,14 +102,16 @@ def pair_probabilities(
     return scores
 
 
+def own_features(context: Weights) -> tuple[str, ...]:
+    """Name the features of the pair itself that the second score weighs."""
+    return tuple(name[2:] for name in context_names(context)[len(CONTEXT_FEATURES) :])
+
+
 def context_columns(
-    context: npt.NDArray[np.float32],
-    features: npt.NDArray[np.float32],
-    names: tuple[str, ...],
+    context: npt.NDArray[np.float32], features: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Put the pair's own features beside those of its context, as `names` asks."""
-    own = [PAIR_FEATURES.index(name[2:]) for name in names[len(CONTEXT_FEATURES) :]]
-    return np.concatenate([context, features[:, own]], axis=1)
+    """Put what `first_scores` keeps of a pair beside what is said of its context."""
+    return np.concatenate([context, features[:, :-1]], axis=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +120,8 @@ class ScoredPairs:
 
     Attributes:
       pairs: shape (m, 2), int32. Row numbers, first below second, ascending.
-      features: shape (m, f), columns as EMBEDDED_FEATURES.
+      features: shape (m, f). The pair's own that the second score weighs, then
+        "vector_cosine".
       first: shape (m,), float32. By what the two share.
       second: shape (m,), float32. Through their neighbours: the story score.
     """
@@ -129,8 +135,9 @@ class ScoredPairs:
 # Scores up to this are no edges of the graph that the second score looks at.
 GRAPH_FLOOR = 0.03
 
-# Completing the graph: likely partners, possible ones, rounds, pairs for one article.
-STRONG, WEAK, ROUNDS, MOST_COMPLETED = 0.3, 0.1, 3, 200
+# Completing the graph: likely partners, possible ones, rounds, pairs for one article in a
+# round, and in all rounds for an article in the mean.
+STRONG, WEAK, ROUNDS, MOST_COMPLETED, MEAN_COMPLETED = 0.3, 0.1, 3, 200, 60
 
 # Articles that a large story counts as in the block's frequencies of terms.
 LARGE = 4.0
@@ -147,6 +154,8 @@ def first_scores(
     pair: Weights,
     embedded: Weights,
     weigh_again: Callable[[npt.NDArray[np.float64]], WeighedArticles],
+    *,
+    own: tuple[str, ...],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Score the proposed pairs, then those that share a likely partner.
 
@@ -159,32 +168,45 @@ def first_scores(
       pair: weights where one of the two is not embedded.
       embedded: weights where both are.
       weigh_again: gives the articles weighed anew where each counts what it is given.
+      own: names of the features that are kept, of PAIR_FEATURES.
 
     Returns:
-      The pairs, shape (k, 2), ascending; their features, shape (k, f); their first
-      scores, shape (k,).
+      The pairs, shape (k, 2), ascending; their features, shape (k, f), those of `own`
+      and "vector_cosine"; their first scores, shape (k,).
     """
     size = len(articles.densities)
-    features = pair_features(pairs, articles, facts)
-    scores = pair_probabilities(features, pair, embedded)
+    columns = [EMBEDDED_FEATURES.index(name) for name in (*own, "vector_cosine")]
+
+    def scored(
+        pairs: npt.NDArray[np.int32],
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        kept = np.empty((len(pairs), len(columns)), np.float32)
+        scores = np.empty(len(pairs), np.float32)
+        for part, found in parts_of_features(pairs, articles, facts):
+            kept[part] = found[:, columns]
+            scores[part] = pair_probabilities(found, pair, embedded)
+        return kept, scores
+
+    features, scores = scored(pairs)
     counts = article_counts(pairs, scores, size, above=GRAPH_FLOOR, large=LARGE)
     again = np.flatnonzero((counts < 1)[pairs].any(axis=1))
     if len(again):
         articles = weigh_again(counts)
-        features[again] = pair_features(pairs[again], articles, facts)
-        scores[again] = pair_probabilities(features[again], pair, embedded)
+        features[again], scores[again] = scored(pairs[again])
     # Features are put in order once, at the end; until then their places are kept.
     parts, places = [features], np.arange(len(pairs))
     new = None
+    left = MEAN_COMPLETED * size
     for _ in range(ROUNDS):
         graph = score_graph(pairs, scores, size, above=GRAPH_FLOOR)
         more = unscored_pairs(
-            graph, pairs, strong=STRONG, weak=WEAK, most=MOST_COMPLETED, new=new
+            graph, pairs, strong=STRONG, weak=WEAK, most=MOST_COMPLETED, total=left, new=new
         )
         if not len(more):
             break
-        parts.append(pair_features(more, articles, facts))
-        more_scores = pair_probabilities(parts[-1], pair, embedded)
+        left -= len(more)
+        more_features, more_scores = scored(more)
+        parts.append(more_features)
         new = np.zeros(size, np.bool_)
         new[more[more_scores > GRAPH_FLOOR]] = True
         before = np.searchsorted(_codes(pairs), _codes(more))
@@ -212,10 +234,23 @@ def second_scores(
     fitted on are small, and many partners are there a sign of a vague topic.
     """
     graph = score_graph(pairs, scores, articles, above=GRAPH_FLOOR)
-    context, crowds = context_features(pairs, scores, graph, crowd=model.crowded)
     names = context_names(model.context)
-    second = probabilities(context_columns(context, features, names), model.context, names)
-    return np.where(crowds > model.crowded, np.maximum(second, scores), second)
+    second = np.empty(len(pairs), np.float32)
+    for start in range(0, len(pairs), _PAIRS):
+        part = slice(start, start + _PAIRS)
+        context, crowds = context_features(
+            pairs[part], scores[part], graph, crowd=model.crowded
+        )
+        columns = context_columns(context, features[part])
+        found = probabilities(columns, model.context, names)
+        second[part] = np.where(
+            crowds > model.crowded, np.maximum(found, scores[part]), found
+        )
+    return second
+
+
+# Pairs whose context is in memory at a time.
+_PAIRS = 1 << 17
 
 
 def block_background(
@@ -239,6 +274,9 @@ def score_articles(
     """
     background = block_background(fingerprints, model.backgrounds)
     articles = weigh_articles(fingerprints, background, model.rarity)
+    # By now they are numbered, and memory is short.
+    fingerprints = fingerprints.drop_columns(list(KEYS))
+    pa.default_memory_pool().release_unused()
     facts = article_facts(fingerprints)
     proposed = candidate_pairs(
         articles,
@@ -259,18 +297,20 @@ def score_articles(
             counts=counts,
             before=articles,
         ),
+        own=own_features(model.context),
     )
     second = second_scores(pairs, features, first, fingerprints.num_rows, model)
     return ScoredPairs(pairs, features, first, second), articles
 
 
 def score_block(
-    fingerprints: pa.RecordBatch, model: StoryModel, *, min_score: float
+    fingerprints: pa.RecordBatch | pa.Table, model: StoryModel, *, min_score: float
 ) -> pa.RecordBatch:
     """Score the pairs of one block and give them as edges.
 
     Args:
-      fingerprints: FINGERPRINT rows in any order, and `vector` where embedded.
+      fingerprints: FINGERPRINT rows, at least one, in any order, and `vector` where
+        embedded.
       model: see there.
       min_score: pairs that score less are left out, and so are two notices of one template.
 
@@ -279,7 +319,12 @@ def score_block(
     """
     order = np.argsort(column(fingerprints, "article_key"), kind="stable")
     fingerprints = fingerprints.take(pa.array(order))
-    scored, _ = score_articles(fingerprints, model)
+    if isinstance(fingerprints, pa.Table):
+        (fingerprints,) = fingerprints.combine_chunks().to_batches()
+    # Handed over, so that no more is held of them than is needed.
+    handed = [fingerprints]
+    fingerprints = fingerprints.drop_columns(list(KEYS))
+    scored, _ = score_articles(handed.pop(), model)
     kept = scored.second >= min_score
     kept &= ~are_one_template(fingerprints, scored.pairs, TemplateRule())
     pairs = scored.pairs[kept]
@@ -326,17 +371,17 @@ class ScoreBlocks(beam.PTransform):
     min_score: float = MIN_SCORE
 
     def expand(
-        self, blocks: beam.PCollection[tuple[int, pa.RecordBatch]]
+        self, blocks: beam.PCollection[tuple[int, Slice]]
     ) -> beam.PCollection[pa.RecordBatch]:
         """Gather each block and score it."""
         return (
             blocks | "Gather blocks" >> beam.GroupByKey() | "Score" >> beam.Map(self._score)
         )
 
-    def _score(self, block: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
-        batches = list(block[1])
+    def _score(self, block: tuple[int, Iterable[Slice]]) -> pa.RecordBatch:
         return score_block(
-            concatenate(batches, batches[0].schema),
+            # Read here and there, and copied once.
+            pa.Table.from_batches([read_slice(part) for part in block[1]]),
             shared_story_model(self.model_folder),
             min_score=self.min_score,
         )

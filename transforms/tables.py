@@ -83,7 +83,7 @@ def story_tables(
     *,
     run_id: str,
     keywords: Keywords,
-    find_rewrites: FindRewrites,
+    find_rewrites: FindRewrites | None,
     follow_up: FollowUpRule,
 ) -> Tables:
     """Make the rows of the tables from the stories of one shard.
@@ -95,7 +95,7 @@ def story_tables(
       story_edges: STORY_EVIDENCE rows, likewise.
       run_id: of this run.
       keywords: names what a story is about.
-      find_rewrites: finds who retells whom.
+      find_rewrites: finds who retells whom; None: nobody asks.
       follow_up: what makes a report a follow-up.
     """
     articles = in_story_order(articles)
@@ -181,7 +181,7 @@ def story_tables(
 def _rewrites_of(
     articles: pa.RecordBatch,
     speakers: Sequence[npt.NDArray[np.int64]],
-    find_rewrites: FindRewrites,
+    find_rewrites: FindRewrites | None,
 ) -> list[Rewrites]:
     """Find who retells whom in stories.
 
@@ -193,6 +193,8 @@ def _rewrites_of(
     Returns:
       For each story, numbers of copy groups: of the rewrites and of what they retell.
     """
+    if find_rewrites is None:
+        return [{} for _ in speakers]
     # The rows of a story stand in the order of time, and so must its reports.
     orders = [np.argsort(rows) for rows in speakers]
     stories = [

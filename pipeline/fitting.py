@@ -16,7 +16,7 @@ import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.agreement import Agreement, bcubed
-from pipeline.labelled import Labelled
+from pipeline.labelled import Labelled, in_pieces
 from pipeline.made_stories import MADE, with_made_stories
 from schemas.batch import column, with_column
 from transforms.background import Background
@@ -50,6 +50,11 @@ AGAIN = ("term_cosine", "rare_term_share", "undated", "publication_gap", "shared
 
 # Sizes of the large stories that are made for each set, see `pipeline.made_stories`.
 MADE_SIZES = (15, 50, 150)
+
+# Articles of the short runs that each set is cut into besides. A run may get the news of a
+# year or of an hour, and where few articles are compared, two like events have no others
+# between them that are more alike.
+PIECES = (1000, 300, 100, 30)
 
 # What a pair of a made story counts in the second score: as if each member had this many
 # others. Little: with more, small stories of sibling events run together. In the first
@@ -151,7 +156,7 @@ def prepare(labelled: Labelled, setting: Setting) -> Prepared:
 def training_sets(
     labelled: Iterable[Labelled], setting: Setting
 ) -> tuple[list[Prepared], list[Prepared]]:
-    """Prepare the sets to fit to: as they are, with large stories made, in their midst.
+    """Prepare the sets to fit to: whole, with large stories, in their midst, in pieces.
 
     Returns:
       The sets without vectors, and those with vectors that have any.
@@ -161,6 +166,8 @@ def training_sets(
         variants = [one, with_made_stories(one, MADE_SIZES)]
         if one.midst is not None:
             variants.append(one.in_midst())
+        for size in PIECES:
+            variants += in_pieces(one, size)
         for variant in variants:
             plain.append(prepare(variant.without_vectors(), setting))
             if "vector" in one.fingerprints.schema.names:
@@ -345,3 +352,14 @@ def agreement(labelled: Labelled, model: StoryModel) -> Agreement:
     """Group a labelled set as a run does and compare the groups with its gold stories."""
     groups = predict(as_embedded(labelled.fingerprints, model), model)
     return bcubed(list(labelled.stories), list(groups))
+
+
+def agreement_of_pieces(pieces: Sequence[Labelled], model: StoryModel) -> Agreement:
+    """Group every piece as a run of its own does; compare with its own gold stories."""
+    gold: list[str | None] = []
+    found: list[str] = []
+    for number, piece in enumerate(pieces):
+        groups = predict(as_embedded(piece.fingerprints, model), model)
+        found += [f"{number}/{group}" for group in groups]
+        gold += [story if story is None else f"{number}/{story}" for story in piece.stories]
+    return bcubed(gold, found)

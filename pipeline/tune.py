@@ -19,12 +19,13 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipeline.fitting import Setting, agreement, fit_model
+from pipeline.fitting import Setting, agreement, agreement_of_pieces, fit_model
 from pipeline.labelled import (
     Labelled,
     days_around,
     fingerprint_corpus,
     halves,
+    in_pieces,
     published_on,
     read_labelled,
 )
@@ -37,6 +38,8 @@ from transforms.story_model import SCHEMA, VERSION, StoryModel
 # Languages of which the background has fewer articles get none.
 LEAST_BACKGROUND = 1000
 MOST_BACKGROUND = 14_000
+# Articles of a short run that a model is scored on.
+_SHORT = 100
 
 
 def split_scores(
@@ -47,8 +50,9 @@ def split_scores(
     Returns:
       By protocol, then by set: precision, recall, f1. "second halves" and "first
       halves" are by a model fitted to the other halves of all sets; "second in midst" and
-      "first in midst" by the same, of the halves among the articles around them; "left
-      out" by a model fitted to the other sets.
+      "first in midst" by the same, of the halves among the articles around them; "second
+      in hundreds" and "first in hundreds" of the halves cut into runs of a hundred
+      articles, each scored alone; "left out" by a model fitted to the other sets.
     """
     scores: dict[str, dict[str, dict[str, float]]] = {}
     split = [halves(one) for one in sets]
@@ -64,6 +68,12 @@ def split_scores(
                 one.name: dataclasses.asdict(agreement(one.in_midst(), model))
                 for one in around
             }
+        short = {half[scored].name: in_pieces(half[scored], _SHORT) for half in split}
+        scores[f"{name.split()[0]} in hundreds"] = {
+            name: dataclasses.asdict(agreement_of_pieces(pieces, model))
+            for name, pieces in short.items()
+            if pieces
+        }
     if len(sets) > 1:
         scores["left out"] = {
             one.name: dataclasses.asdict(

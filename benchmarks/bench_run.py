@@ -38,9 +38,16 @@ class Cost(NamedTuple):
     articles: int
 
 
-def cost(articles: pathlib.Path, flags: list[str], output: pathlib.Path) -> Cost:
+def cost(
+    articles: pathlib.Path,
+    flags: list[str],
+    output: pathlib.Path,
+    *,
+    overwrite: bool = True,
+) -> Cost:
     """Run once in a process of its own."""
-    command = [sys.executable, "-m", "pipeline", "run", "--quiet", "--overwrite", *flags]
+    command = [sys.executable, "-m", "pipeline", "run", "--quiet", *flags]
+    command += ["--overwrite"] if overwrite else []
     paths = ["--input", str(articles), "--output", str(output)]
     process = subprocess.Popen([*command, *paths], stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)

@@ -22,6 +22,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
+from pipeline.incremental import Additions, earlier_runs
 from pipeline.show import read_table
 from transforms.embedding_model import load_model
 from transforms.listing import file_identities, matched_files
@@ -97,11 +98,12 @@ def run_identifier(files: Sequence[str], config: Config, fields: Mapping[str, st
     folders = {config.page_model_folder}
     if config.stories:
         folders.add(config.story_model_folder)
+    models = [model.path for folder in folders for model in os.scandir(folder)]
     content = [
         config.digest(),
         sorted(fields.items()),
-        file_identities(model.path for folder in folders for model in os.scandir(folder)),
-        file_identities(files),
+        sorted(file_identities(models).values()),
+        sorted(file_identities(files).values()),
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
@@ -165,6 +167,7 @@ def run(
     *,
     fields: Mapping[str, str],
     overwrite: bool = False,
+    additions: Additions | None = None,
     run_id: str | None = None,
     beam_flags: Sequence[str] = (),
     batch_size: int = 2_000,
@@ -179,6 +182,8 @@ def run(
       config: settings.
       fields: our field -> its name in the input.
       overwrite: replace an earlier run in `output` once this one is complete.
+      additions: how to add to what `output` holds, of files that no earlier run read;
+        None: the run stands alone.
       run_id: name of the run; by default made of the input and the settings.
       beam_flags: flags for Beam itself.
       batch_size: articles that move together; changes no result.
@@ -188,20 +193,28 @@ def run(
     """
     checked_fields(fields)
     files = matched_files(patterns)
-    check_output(output, overwrite=overwrite)
+    check_output(output, overwrite=overwrite or additions is not None)
     if inside := _first_inside(files, output):
         raise ValueError(f"input must not lie inside the output folder, {inside} does")
     _check_models(config)
-    remembered = remembered_furniture(config.known_furniture)
+    previous = read_manifest(output)
+    earlier = None
+    contents = {file: _short(text) for file, text in file_identities(files).items()}
+    if additions is not None and previous is not None:
+        earlier = earlier_runs(output, previous, config, additions)
+        read = {content for run in earlier.runs for content in run["files"]}
+        files = [file for file in files if contents[file] not in read]
+        if not files or run_id in {run["run_id"] for run in earlier.runs}:
+            return previous
+    run_id = run_id or run_identifier(files, config, fields)
+    remembered = remembered_furniture(config.known_furniture if earlier is None else output)
     local = not any(flag.startswith("--runner") for flag in beam_flags)
     if local and config.uses_model:
         # In this process the workers find it loaded.
         load_model(config.embedding_model)
     staging = staging_folder(output)
-    run_id = run_id or run_identifier(files, config, fields)
     options = PipelineOptions(list(beam_flags), save_main_session=False)
     runner = FnApiRunner() if local else None
-    previous = read_manifest(output)
     remove_leftovers(output)
     try:
         try:
@@ -223,6 +236,8 @@ def run(
             settings={"run_id": run_id, "config": dataclasses.asdict(config)},
             replaces=(previous or {}).get("commit"),
             remembered=remembered,
+            earlier=earlier,
+            read_files=sorted({contents[file] for file in files}),
         )
         _run_to_end(pipeline)
     except BaseException:
@@ -234,6 +249,10 @@ def run(
     if manifest is None:
         raise ValueError(f"a finished run must leave {MANIFEST} in {output}, found none")
     return manifest
+
+
+def _short(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def _withdraw(output: str, staging: str) -> None:

@@ -63,6 +63,32 @@ def _fields(
     return fields
 
 
+_LOOKBACK = click.option(
+    "--lookback",
+    type=float,
+    default=7.0,
+    show_default=True,
+    metavar="DAYS",
+    help="with --incremental: days within which a new article can join a story",
+)
+_INDEX_DAYS = click.option(
+    "--index-days",
+    type=float,
+    default=90.0,
+    show_default=True,
+    metavar="DAYS",
+    help="with --incremental: days before the newest article that fingerprints are kept",
+)
+_FIELD = click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    callback=_fields,
+    metavar="OURS=YOURS",
+    help="name of a field in the input: --field text=body",
+)
+
+
 @newsdedup.command(
     cls=BeamCommand,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
@@ -82,13 +108,11 @@ def _fields(
     "--overwrite", is_flag=True, help="replace an earlier run once this one is complete"
 )
 @click.option(
-    "--field",
-    "fields",
-    multiple=True,
-    callback=_fields,
-    metavar="OURS=YOURS",
-    help="name of a field in the input: --field text=body",
+    "--incremental", is_flag=True, help="add to what the folder holds, if it holds a run"
 )
+@_LOOKBACK
+@_INDEX_DAYS
+@_FIELD
 @click.option(
     "--run-id", metavar="ID", help="name of the run; by default made of its input"
 )
@@ -101,6 +125,9 @@ def run(
     inputs: Sequence[str],
     output: str,
     overwrite: bool,
+    incremental: bool,
+    lookback: float,
+    index_days: float,
     fields: dict[str, str],
     run_id: str | None,
     quiet: bool,
@@ -117,8 +144,12 @@ def run(
     """
     config = config_of(options)
     from pipeline import batch
+    from pipeline.incremental import Additions
     from pipeline.progress import shown
     from pipeline.show import print_summary
+
+    if incremental and overwrite:
+        raise click.UsageError("--incremental and --overwrite exclude each other")
 
     started = time.monotonic()
     with shown(quiet=quiet):
@@ -128,11 +159,70 @@ def run(
             config,
             fields=fields,
             overwrite=overwrite,
+            additions=Additions(lookback, index_days) if incremental else None,
             run_id=run_id,
             beam_flags=context.args,
         )
     if not quiet:
         print_summary(output, manifest, seconds=time.monotonic() - started)
+
+
+@newsdedup.command(
+    cls=BeamCommand,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    short_help="Add the files of a folder to a run as they arrive.",
+)
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.option("--output", required=True, metavar="OUT", help="folder of the tables")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    help="between two looks at the folder",
+)
+@_LOOKBACK
+@_INDEX_DAYS
+@_FIELD
+@config_options
+@click.pass_context
+def watch(
+    context: click.Context,
+    /,
+    folder: str,
+    output: str,
+    seconds: float,
+    lookback: float,
+    index_days: float,
+    fields: dict[str, str],
+    **options: Any,
+) -> None:
+    """Add the files of DIR to what OUT holds as they arrive, until interrupted.
+
+    \b
+    newsdedup watch incoming --output out
+
+    A file is read once it has not changed between two looks, and once only: a watch may be
+    stopped and started again.
+    """
+    config = config_of(options)
+    from pipeline.incremental import Additions
+    from pipeline.watch import watch as watched
+
+    for manifest in watched(
+        folder,
+        output,
+        config,
+        fields=fields,
+        additions=Additions(lookback, index_days),
+        seconds=seconds,
+        beam_flags=context.args,
+    ):
+        run, counts = manifest["runs"][-1], manifest["statistics"]
+        click.echo(
+            f"{run['finished_at']}  {run['articles']:,} of {run['rows_read']:,} rows "
+            f"added, {counts.get('stories', 0):,} stories"
+        )
 
 
 @newsdedup.command(

@@ -16,13 +16,24 @@ import pyarrow as pa
 from apache_beam.pvalue import AsIter, AsSingleton
 
 from pipeline.config import Config
+from pipeline.incremental import (
+    Earlier,
+    continuation,
+    copies_as_stories,
+    earlier_copies,
+    earlier_stories,
+    members_and_changed,
+    read_past,
+)
 from pipeline.progress import CountArticles
 from schemas.article import REJECT
 from schemas.batch import Collections, column, with_column
 from schemas.fingerprint import FINGERPRINT, NUM_PERM
 from schemas.match import MATCH
+from schemas.past import KEYS
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, STORIES
 from transforms.boilerplate import LearnRecurringLines, RuleLines, StripBoilerplate
+from transforms.carrying import CarryOver
 from transforms.clustering import ScoreStories
 from transforms.copies import FindCopies
 from transforms.copy_tables import WriteCopies
@@ -32,6 +43,7 @@ from transforms.membership import look_up, membership
 from transforms.minhash import signature_metadata
 from transforms.parquet import Commit, Part, WriteTable
 from transforms.parsing import ParseArticles
+from transforms.past import LeaveKnown
 from transforms.relations import FollowUpRule, RewriteRule
 from transforms.removals import SummariseBoilerplate
 from transforms.repeated_ids import SettleRepeatedIds
@@ -68,6 +80,8 @@ class Deduplicate(beam.PTransform):
       settings: what the manifest records of the run.
       replaces: the run in force when this one began, as in `commit`.
       remembered: RECURRING rows of an earlier run, if there are any.
+      earlier: what the output folder holds, where this run adds to it.
+      read_files: what the manifest records of the input, one text a file.
     """
 
     config: Config
@@ -78,14 +92,24 @@ class Deduplicate(beam.PTransform):
     settings: Mapping[str, Any]
     replaces: str | None = None
     remembered: pa.RecordBatch | None = None
+    earlier: Earlier | None = None
+    read_files: Sequence[str] = ()
 
     def expand(self, read: Collections) -> beam.PCollection[Any]:
         """Wire the stages."""
         config = self.config
         parsed = read["raw"] | "Parse" >> ParseArticles(latest=self.latest)
-        ruled = parsed["articles"] | "Rule lines" >> RuleLines()
+        articles, rejected = parsed["articles"], []
+        past: Collections = None
+        if self.earlier is not None:
+            past = articles | "Read the past" >> read_past(self.earlier, config)
+            new = articles | "Leave what is known" >> LeaveKnown(past["ledger"])
+            articles = new["articles"]
+            rejected.append(new["rejects"])
+        ruled = articles | "Rule lines" >> RuleLines()
         ruled |= "Read" >> CountArticles("read and parse")
         settled = ruled | "Settle repeated ids" >> SettleRepeatedIds(self.staging)
+        rejected.append(settled["rejects"])
 
         # Who needs a text reads it back, in the very step: what one step hands to another
         # that waits for something else is held by the runner.
@@ -128,15 +152,23 @@ class Deduplicate(beam.PTransform):
             | "Add rows" >> beam.CombineGlobally(sum)
         )
         spilled = fingerprinted | "Spill" >> SpillArticles(self.staging)
-        copies = {
+        compared: Collections = {
             "fingerprints": fingerprinted,
             "cleaned": spilled,
-        } | "Find copies" >> find_copies
-        form = self._with_stories if config.stories else self._copies_alone
-        written = form(spilled, copies, count)
+        }
+        if past is not None:
+            compared |= earlier_copies(past)
+            compared["cleaned"] = spilled | "Wait for copies" >> beam.Map(_same)
+        copies = compared | "Find copies" >> find_copies
+        if self.earlier is not None:
+            written = self._going_on(spilled, copies, count, past, self.earlier)
+        elif config.stories:
+            written = self._with_stories(spilled, copies, count)
+        else:
+            written = self._copies_alone(spilled, copies, count)
         written |= "Written" >> CountArticles("form stories, write", _articles_of)
         rejects = (
-            (read["rejects"], parsed["rejects"], settled["rejects"])
+            (read["rejects"], parsed["rejects"], *rejected)
             | "All rejects" >> beam.Flatten()
             | "Write rejects"
             >> WriteTable("rejects", REJECT, ("file", "position", "reason"), self.staging)
@@ -153,9 +185,11 @@ class Deduplicate(beam.PTransform):
         return {"parts": parts, "rows_read": read["rows_read"]} | "Commit" >> Commit(
             self.output,
             self.staging,
-            {**TABLES, "index": index_schema_of(config)},
+            self._schemas(),
             self.settings,
             self.replaces,
+            self.earlier.runs if self.earlier is not None else (),
+            self.read_files,
         )
 
     def _with_stories(
@@ -172,20 +206,9 @@ class Deduplicate(beam.PTransform):
         marks = {"copied": AsSingleton(copied)}
         if config.embedding == "undecided":
             marks["undecided"] = AsSingleton(
-                spilled
-                | "Read fingerprints back" >> beam.Map(_marked, FINGERPRINT.names, **marks)
-                | "Keep fingerprints" >> beam.Map(representatives)
-                | "Find undecided" >> FindUndecided(*scoring)
+                self._by_words(spilled, marks) | "Find undecided" >> FindUndecided(*scoring)
             )
-        names = None if config.uses_model else FINGERPRINT.names
-        embedded = spilled | "Read back" >> beam.Map(_marked, names, **marks)
-        if config.uses_model:
-            embedded |= "Embed" >> EmbedArticles(
-                config.embedding_model,
-                config.embedding_tokens,
-                "is_undecided" if config.embedding == "undecided" else "is_representative",
-            )
-        embedded |= "Embedded" >> CountArticles("find copies, embed")
+        embedded = self._embedded(spilled, marks)
         stories = (
             embedded
             | "Keep representatives" >> beam.Map(representatives)
@@ -194,13 +217,115 @@ class Deduplicate(beam.PTransform):
         members = one | "Join copies and stories" >> beam.Map(
             _members, groups=AsIter(copies["groups"]), stories=AsIter(stories["stories"])
         )
+        return self._resolved(
+            spilled,
+            embedded,
+            {
+                "copy_edges": copies["edges"],
+                "story_edges": stories["edges"],
+                "membership": members,
+                "article_count": count,
+            },
+        )
+
+    def _going_on(
+        self,
+        spilled: beam.PCollection[Spilled],
+        copies: Collections,
+        count: beam.PCollection[int],
+        past: Collections,
+        earlier: Earlier,
+    ) -> beam.PCollection[Part]:
+        """Go on with the copy groups and stories of earlier runs; write what changes."""
+        config = self.config
+        one = spilled.pipeline | "Once" >> beam.Create([None], reshuffle=False)
+        copied = one | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
+        marks = {"copied": AsSingleton(copied)}
+        undecided = late = None
+        if config.stories:
+            scoring = (self.staging, config.story_model_folder, config.block_size)
+            before = continuation(past, copies["groups"])
+            # FnApiRunner holds back what follows a Flatten until all is consumed that the
+            # stages before it read; so each of these collections is read once.
+            if config.embedding == "undecided":
+                waiting = spilled | "Wait for words" >> beam.Map(_same)
+                undecided = before.beside(
+                    self._by_words(waiting, marks)
+                ) | "Find undecided" >> FindUndecided(*scoring, begun=before.begun)
+                marks["undecided"] = AsSingleton(undecided)
+            waiting = spilled | "Wait for vectors" >> beam.Map(_same)
+            embedded = self._embedded(waiting, marks)
+            nodes = embedded | "Keep representatives" >> beam.Map(representatives)
+            if config.uses_model:
+                late = before.embed_late(undecided, config)
+                nodes = before.beside_embedded(nodes, late, config.embedding_model)
+            else:
+                nodes = before.beside(nodes)
+            stories = nodes | "Score stories" >> ScoreStories(*scoring, begun=before.begun)
+        else:
+            embedded = self._embedded(spilled, marks)
+            arrived = embedded | "Arrived" >> beam.Map(
+                lambda batch: batch.select(KEYS.names)
+            )
+            stories = copies_as_stories(past, arrived, copies["groups"])
+        members, changed = members_and_changed(past, copies["groups"], stories)
+        resolved = self._resolved(
+            spilled,
+            embedded,
+            {
+                "copy_edges": copies["edges"],
+                "story_edges": stories["edges"],
+                "membership": members,
+                "article_count": count,
+                **earlier_stories(past, changed, late),
+            },
+        )
+        carried = {
+            "ledger": past["ledger"],
+            "membership": members,
+            "changed": changed,
+        } | "Carry over" >> CarryOver(
+            earlier.files, self._schemas(), self.staging, earlier.index_days
+        )
+        return (resolved, carried) | "Written and carried" >> beam.Flatten()
+
+    def _by_words(
+        self, spilled: beam.PCollection[Spilled], marks: dict[str, Any]
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """Give the fingerprints of representatives, before any article is embedded."""
+        return (
+            spilled
+            | "Read fingerprints back" >> beam.Map(_marked, FINGERPRINT.names, **marks)
+            | "Keep fingerprints" >> beam.Map(representatives)
+        )
+
+    def _embedded(
+        self, spilled: beam.PCollection[Spilled], marks: dict[str, Any]
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """Read the articles back, and embed those that are to be."""
+        config = self.config
+        names = None if config.uses_model else FINGERPRINT.names
+        embedded = spilled | "Read back" >> beam.Map(_marked, names, **marks)
+        if config.uses_model:
+            embedded |= "Embed" >> EmbedArticles(
+                config.embedding_model,
+                config.embedding_tokens,
+                "is_undecided" if config.embedding == "undecided" else "is_representative",
+            )
+        return embedded | "Embedded" >> CountArticles("find copies, embed")
+
+    def _resolved(
+        self,
+        spilled: beam.PCollection[Spilled],
+        embedded: beam.PCollection[pa.RecordBatch],
+        given: Collections,
+    ) -> beam.PCollection[Part]:
+        """Bring texts and evidence together, story by story, and write them."""
+        config = self.config
         return {
             "articles": spilled,
             "vectors": embedded | "Keep vectors" >> beam.Map(embedded_vectors),
-            "copy_edges": copies["edges"],
-            "story_edges": stories["edges"],
-            "membership": members,
-            "article_count": count,
+            **given,
         } | "Resolve stories" >> ResolveStories(
             staging=self.staging,
             run_id=self.run_id,
@@ -214,6 +339,9 @@ class Deduplicate(beam.PTransform):
             ),
             follow_up=FollowUpRule(config.follow_up_hours, config.follow_up_novelty),
         )
+
+    def _schemas(self) -> dict[str, pa.Schema]:
+        return {**TABLES, "index": index_schema_of(self.config)}
 
     def _copies_alone(
         self,
@@ -292,6 +420,10 @@ def _marked(
 
 def _articles_of(part: Part) -> int:
     return part.rows if part.table == "articles" else 0
+
+
+def _same(spilled: Spilled) -> Spilled:
+    return spilled
 
 
 def _rows(spilled: Spilled) -> int:

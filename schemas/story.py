@@ -41,6 +41,8 @@ ARTICLES = pa.schema(
         pa.field("word_count", pa.int32(), nullable=False),
         # Too little text, or one that is not that of the title: nobody's copy.
         pa.field("thin", pa.bool_(), nullable=False),
+        # The text is not that of the title, as on a sign-in page: it tells of no event.
+        pa.field("alien", pa.bool_(), nullable=False),
         pa.field("credited_source", pa.string()),
         pa.field("removed_word_count", pa.int32(), nullable=False),
         # What was mended: "repaired_encoding", "implausible_date", "unreadable_date",
@@ -104,13 +106,23 @@ BOILERPLATE = pa.schema(
     metadata={"schema": "newsdedup.boilerplate", "version": "1"},
 )
 
+CHANGE_KINDS = (
+    "story_assigned",
+    "story_merged",
+    "canonical_changed",
+    "copy_group_changed",
+)
+
 CHANGES = pa.schema(
     [
-        # "story_assigned", "story_merged", "canonical_changed".
+        # One of CHANGE_KINDS.
         pa.field("change", pa.string(), nullable=False),
+        # The article that was assigned or speaks for the story now; null for a merge.
         pa.field("article_id", pa.string()),
+        # The story as it is called after the change.
         pa.field("story_id", pa.string(), nullable=False),
-        # What stood there before; null for something new.
+        # What stood there before: the id of the story that is no more, of the article that
+        # spoke, of the copy group the article was in; null for a new article.
         pa.field("previous_id", pa.string()),
         pa.field("run_id", pa.string(), nullable=False),
     ],
@@ -124,6 +136,8 @@ INDEX = pa.schema(
         *FINGERPRINT,
         # Unit vector of title and lead; null where the article was not embedded.
         pa.field("vector", pa.list_(pa.float16())),
+        # It stands for its copy group when stories are formed, or has no copies.
+        pa.field("is_representative", pa.bool_(), nullable=False),
         pa.field("story_id", pa.string(), nullable=False),
         pa.field("duplicate_group_id", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),

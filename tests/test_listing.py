@@ -115,7 +115,7 @@ def test_link_that_leads_nowhere_is_found(folder: Path, pattern: str) -> None:
     both = ["in/gone.txt", "in/loop.txt"]
     assert matched_files([pattern, "in/loop.txt"]) == both
     assert file_sizes(both) == dict.fromkeys(both, 0)
-    assert file_identities(both) == ["gone.txt", "loop.txt"]
+    assert list(file_identities(both).values()) == ["gone.txt", "loop.txt"]
 
 
 def test_folder_that_cannot_be_listed_is_found_below_the_pattern_and_refused_as_one(
@@ -178,17 +178,16 @@ def test_identity_is_of_name_and_content_not_of_the_folder(folder: Path) -> None
         path.parent.mkdir()
         path.write_text("Rain")
     (folder / "y.txt").write_text("Rain")
-    assert file_identities([str(one)]) == file_identities([str(two)])
-    assert file_identities(["in/y.txt"]) != file_identities([str(one)])
-    both = file_identities(["in/y.txt", "in/a/x.txt"])
-    assert both == file_identities(["in/a/x.txt", "in/y.txt"])
+    same = file_identities([str(one), str(two), "in/y.txt"])
+    assert same[str(one)] == same[str(two)] != same["in/y.txt"]
+    assert file_identities(["in/a/x.txt"])["in/a/x.txt"] == same[str(one)]
     two.write_text("Hail")
-    assert file_identities([str(one)]) != file_identities([str(two)])
+    assert file_identities([str(two)])[str(two)] != same[str(one)]
 
 
 def test_pipe_is_not_read_for_its_identity(folder: Path) -> None:
     os.mkfifo(folder / "pipe.jsonl")
-    assert file_identities(["in/pipe.jsonl"]) == ["pipe.jsonl"]
+    assert file_identities(["in/pipe.jsonl"]) == {"in/pipe.jsonl": "pipe.jsonl"}
 
 
 def test_file_elsewhere_is_known_by_path_size_and_time(
@@ -203,6 +202,7 @@ def test_file_elsewhere_is_known_by_path_size_and_time(
 
     monkeypatch.setattr(listing.FileSystems, "match", match)
     files = ["gs://b/in/a.txt", "gs://b/in/gone.txt"]
-    assert file_identities(files) == ["gs://b/in/a.txt 5 1.5", "gs://b/in/gone.txt"]
+    known = ["gs://b/in/a.txt 5 1.5", "gs://b/in/gone.txt"]
+    assert list(file_identities(files).values()) == known
     assert file_sizes(files) == {"gs://b/in/a.txt": 5, "gs://b/in/gone.txt": 0}
     assert asked == [["gs://b/in/*"]] * 2

@@ -12,6 +12,7 @@ import pytest
 from transforms.parquet import (
     OWNER,
     Commit,
+    Part,
     WriteTable,
     commit,
     living_owner,
@@ -24,6 +25,7 @@ from transforms.parquet import (
 )
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False)], metadata={"version": "1"})
+RUN = {"run_id": "one"}
 SCHEMAS = {"articles": SCHEMA, "rejects": SCHEMA}
 
 
@@ -52,7 +54,7 @@ def finished(output, *ids, rejected=(), rows_read=None):
         parts,
         rows_read=count,
         schemas=SCHEMAS,
-        settings={"run_id": "one"},
+        settings=RUN,
         replaces=(read_manifest(str(output)) or {}).get("commit"),
     )
 
@@ -88,7 +90,7 @@ def test_the_schema_with_its_version_is_in_every_file(tmp_path):
 
 def test_a_table_without_rows_still_has_a_file_with_its_columns(tmp_path):
     staging = staging_folder(str(tmp_path))
-    commit(str(tmp_path), staging, [], rows_read=0, schemas=SCHEMAS, settings={})
+    commit(str(tmp_path), staging, [], rows_read=0, schemas=SCHEMAS, settings=RUN)
     assert ids_in(tmp_path) == []
     assert len(list((tmp_path / "articles").glob("*.parquet"))) == 1
 
@@ -114,7 +116,7 @@ def test_committing_twice_is_committing_once(tmp_path):
     staging = staging_folder(str(tmp_path))
     part = write_part("articles", 0, [batch("a")], SCHEMA, staging=staging)
     for _ in range(2):
-        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings={})
+        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings=RUN)
     assert ids_in(tmp_path) == ["a"]
 
 
@@ -149,7 +151,7 @@ def test_a_run_that_was_overtaken_by_another_is_not_put_in_force(tmp_path):
     staging = staging_folder(str(tmp_path))
     part = write_part("articles", 0, [batch("b")], SCHEMA, staging=staging)
     with pytest.raises(ValueError, match="another run has finished"):
-        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings={})
+        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings=RUN)
     assert ids_in(tmp_path) == ["a"]
 
 
@@ -158,7 +160,7 @@ def test_a_staged_file_that_is_gone_stops_the_commit(tmp_path):
     part = write_part("articles", 0, [batch("b")], SCHEMA, staging=staging)
     remove_leftovers(str(tmp_path))
     with pytest.raises(ValueError, match="a staged file must stay until it is moved"):
-        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings={})
+        commit(str(tmp_path), staging, [part], rows_read=1, schemas=SCHEMAS, settings=RUN)
     assert read_manifest(str(tmp_path)) is None
 
 
@@ -201,3 +203,26 @@ def test_transforms_write_and_commit(tmp_path, apply):
     )
     assert manifest["rows_read"] == 3
     assert ids_in(tmp_path / "out") == ["a", "b"]
+
+
+def test_a_run_that_goes_on_names_the_files_of_the_earlier_ones_too(tmp_path):
+    finished(tmp_path, "a")
+    before = read_manifest(str(tmp_path))
+    (earlier,) = before["tables"]["articles"]
+    staging = staging_folder(str(tmp_path))
+    stays = Part("articles", "", earlier["name"], earlier["rows"], 0, {})
+    new = write_part("articles", 1, [batch("b")], SCHEMA, staging=staging)
+    manifest = commit(
+        str(tmp_path),
+        staging,
+        [stays, new],
+        rows_read=1,
+        schemas=SCHEMAS,
+        settings={"run_id": "two"},
+        replaces=before["commit"],
+        runs=before["runs"],
+        read_files=["f"],
+    )
+    assert ids_in(tmp_path) == ["a", "b"]
+    assert [run["run_id"] for run in manifest["runs"]] == ["one", "two"]
+    assert (manifest["runs"][1]["articles"], manifest["runs"][1]["files"]) == (1, ["f"])

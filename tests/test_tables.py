@@ -7,12 +7,19 @@ import pyarrow as pa
 import pytest
 
 from schemas.article import CLEANED
-from schemas.batch import column, with_column
+from schemas.batch import with_column
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from transforms.fingerprint import FingerprintArticles
 from transforms.relations import FollowUpRule
-from transforms.resolving import STORY_ARTICLE, shard_count, story_shards, with_vectors
-from transforms.tables import in_story_order, story_tables
+from transforms.resolving import as_before, shard_count, story_shards
+from transforms.tables import (
+    STORY_ARTICLE,
+    as_new,
+    in_story_order,
+    statistics_of,
+    story_tables,
+    vector_lists,
+)
 
 PASSAGE = {"start": 0, "end": 9, "matched_start": 2, "matched_end": 11}
 TEXT = (
@@ -55,11 +62,23 @@ def shard(*rows):
     cleaned = pa.RecordBatch.from_pylist(
         [{name: value[name] for name in CLEANED.names} for value in rows], schema=CLEANED
     )
-    batch = with_vectors(FingerprintArticles()._fingerprint(cleaned))
-    for name, at in (("story_key", 0), ("group_key", 1)):
-        keys = np.array([place[at] for place in places], np.uint64)
-        batch = with_column(batch, name, keys)
-    return batch.select(STORY_ARTICLE.names).cast(STORY_ARTICLE)
+    stories, groups = np.array(places, np.uint64).reshape(-1, 2).T
+    return as_new(
+        FingerprintArticles()._fingerprint(cleaned),
+        "one",
+        groups=groups,
+        stories=stories,
+        representative=np.ones(len(places), np.bool_),
+    )
+
+
+def begun(articles, **before):
+    """Make articles of a shard such as an earlier run wrote of."""
+    for name, values in before.items():
+        place = articles.schema.get_field_index(name)
+        array = pa.array(values, articles.schema.field(name).type)
+        articles = articles.set_column(place, articles.schema.field(name), array)
+    return articles
 
 
 def copy_evidence(*pairs):
@@ -131,20 +150,22 @@ def test_a_story_and_its_copies_become_rows_of_every_table():
         [("b", "a", "exact_copy")],
         [("a", "c", 0.9)],
     )
-    articles = made.rows["articles"].to_pylist()
+    articles = made["articles"].to_pylist()
     assert [r["relation"] for r in articles] == ["canonical", "exact_copy", "same_story"]
     assert [r["duplicate_group_id"] for r in articles] == ["a", "a", "c"]
     assert {r["story_id"] for r in articles} == {"a"}
-    (story,) = made.rows["stories"].to_pylist()
+    (story,) = made["stories"].to_pylist()
     assert story["article_count"] == story["source_count"] == 3
     assert story["independent_count"] == 2
     assert story["keywords"] == ["en"]
     assert [m["article_id"] for m in story["members"]] == ["a", "b", "c"]
-    assert made.rows["index"].column("story_id").to_pylist() == ["a"] * 3
-    assert made.rows["changes"].column("change").to_pylist() == ["story_assigned"] * 3
-    assert made.statistics["copy_groups"] == 1
-    assert made.statistics["largest_story"] == 3
-    assert made.statistics["removed_words"] == 9
+    assert made["index"].column("story_id").to_pylist() == ["a"] * 3
+    assert made["changes"].column("change").to_pylist() == ["story_assigned"] * 3
+    assert statistics_of("articles", made["articles"])["copy_groups"] == 1
+    assert statistics_of("articles", made["articles"])["removed_words"] == 9
+    assert statistics_of("stories", made["stories"])["largest_story"] == 3
+    assert statistics_of("index", made["index"]) == {"embedded_articles": 0}
+    assert statistics_of("matches", made["matches"]) == {}
 
 
 def test_a_copy_shows_the_passage_it_shares_and_a_near_miss_shows_none():
@@ -154,7 +175,7 @@ def test_a_copy_shows_the_passage_it_shares_and_a_near_miss_shows_none():
         [("a", "c", 0.2)],
     )
     copy, near, stranger = sorted(
-        made.rows["matches"].to_pylist(),
+        made["matches"].to_pylist(),
         key=lambda match: (match["question"], match["rule"]),
     )[:3]
     by_pair = {
@@ -171,14 +192,14 @@ def test_a_copy_shows_the_passage_it_shares_and_a_near_miss_shows_none():
 
 def test_a_shard_without_articles_gives_empty_tables():
     made = tables(shard())
-    assert {name: rows.num_rows for name, rows in made.rows.items()} == dict.fromkeys(
+    assert {name: rows.num_rows for name, rows in made.items()} == dict.fromkeys(
         ("articles", "stories", "matches", "changes", "index"), 0
     )
 
 
 def test_a_pair_whose_other_article_is_elsewhere_is_a_near_miss():
     made = tables(shard(row("a", 1)), scored=[("a", "z", 0.4)])
-    (match,) = made.rows["matches"].to_pylist()
+    (match,) = made["matches"].to_pylist()
     assert not match["accepted"]
     assert match["matched_article_id"] == "z"
 
@@ -194,7 +215,7 @@ def test_a_story_of_groups_is_told_by_their_speakers():
         [("c", "b", "near_copy")],
         [("a", "b", 0.9)],
     )
-    rows = {r["article_id"]: r for r in made.rows["articles"].to_pylist()}
+    rows = {r["article_id"]: r for r in made["articles"].to_pylist()}
     stands = {
         name: (r["relation"], r["matched_article_id"], r["story_score"])
         for name, r in rows.items()
@@ -205,7 +226,7 @@ def test_a_story_of_groups_is_told_by_their_speakers():
         "c": ("near_copy", "b", None),
         "d": ("canonical", None, None),
     }
-    told, alone = made.rows["stories"].to_pylist()
+    told, alone = made["stories"].to_pylist()
     assert told["canonical_reason"] == "earlier of two reports"
     assert told["sources"] == ["a.example", "b.example", "c.example"]
     assert told["last_published_at"] == rows["c"]["published_at"]
@@ -217,7 +238,7 @@ def test_a_story_of_groups_is_told_by_their_speakers():
 def test_a_long_first_line_is_cut_at_a_word_for_a_title():
     body = "word " * 60
     article = row("a", 1, text=body.strip()) | {"title": None}
-    (story,) = tables(shard(article)).rows["stories"].to_pylist()
+    (story,) = tables(shard(article))["stories"].to_pylist()
     assert story["title"].endswith("word…")
     assert len(story["title"]) <= 121
 
@@ -231,11 +252,80 @@ def test_there_is_always_a_shard_and_no_more_than_needed(articles, shards):
 def test_an_article_that_was_not_embedded_has_no_vector():
     batch = pa.RecordBatch.from_pydict({"article_key": [1, 2]})
     matrix = np.array([[0.6, 0.8], [0, 0]], np.float16)
-    found = with_vectors(with_column(batch, "vector", matrix)).column("vector").to_pylist()
+    found = vector_lists(with_column(batch, "vector", matrix)).to_pylist()
     assert found[1] is None
     assert found[0] == pytest.approx([0.6, 0.8], abs=1e-3)
-    assert with_vectors(batch).column("vector").null_count == 2
-    assert column(batch, "article_key").tolist() == [1, 2]
+    assert vector_lists(batch).null_count == 2
+
+
+def test_a_story_that_goes_on_keeps_its_id_when_an_earlier_article_joins():
+    articles = begun(
+        shard(row("a", ord("b")), row("b", ord("b"), hours=2), row("c", ord("b"), hours=3)),
+        previous_story_id=[None, "b", "b"],
+        previous_group_id=[None, "b", "c"],
+        previous_relation=[None, "canonical", "same_story"],
+        run_id=["one", "old", "old"],
+    )
+    made = tables(articles, scored=[("a", "b", 0.9), ("a", "c", 0.9), ("b", "c", 0.4)])
+    assert set(made["articles"].column("story_id").to_pylist()) == {"b"}
+    assert made["articles"].column("run_id").to_pylist() == ["one", "old", "old"]
+    changes = {row["change"]: row for row in made["changes"].to_pylist()}
+    assert changes["story_assigned"]["article_id"] == "a"
+    speaks = changes["canonical_changed"]
+    assert (speaks["article_id"], speaks["previous_id"]) == ("a", "b")
+    assert len(made["changes"]) == 2
+
+
+def test_two_stories_that_become_one_and_a_copy_that_joins_a_group_are_told():
+    articles = begun(
+        shard(
+            row("a", ord("a"), group=97),
+            row("b", ord("a"), group=97, hours=2),
+            row("c", ord("a"), hours=3),
+        ),
+        previous_story_id=["a", "b", "c"],
+        previous_group_id=["a", "b", "c"],
+        previous_relation=["canonical"] * 3,
+        run_id=["old"] * 3,
+    )
+    made = tables(articles, [("b", "a", "exact_copy")], [("a", "c", 0.9)])
+    changes = made["changes"].to_pylist()
+    merged = {r["previous_id"] for r in changes if r["change"] == "story_merged"}
+    assert merged == {"b", "c"}
+    assert [
+        (r["article_id"], r["previous_id"])
+        for r in changes
+        if r["change"] == "copy_group_changed"
+    ] == [("b", "b")]
+    assert {r["story_id"] for r in changes} == {"a"}
+
+
+def test_an_article_of_long_ago_is_written_again_without_a_fingerprint():
+    new = shard(row("a", 1), row("b", 1, hours=1))
+    old = tables(new)
+    earlier = old["articles"]
+    for name, values in {
+        "article_key": [97, 98],
+        "group_key": [97, 98],
+        "representative_key": [0, 0],
+        "story_key": [97, 97],
+    }.items():
+        earlier = with_column(earlier, name, np.array(values, np.uint64))
+    index = old["index"].slice(1)
+    names = {"article_key", "vector", "is_representative"}
+    kept = [n for n in index.schema.names if n in names or n not in earlier.schema.names]
+    vectors = pa.RecordBatch.from_pydict(
+        {
+            "article_key": pa.array([98], pa.uint64()),
+            "vector": pa.array([[0.5]], pa.list_(pa.float16())),
+        }
+    )
+    again = as_before(earlier, index.select(kept), vectors)
+    assert again.schema == STORY_ARTICLE
+    assert again.column("is_indexed").to_pylist() == [False, True]
+    assert again.column("vector").to_pylist() == [None, [0.5]]
+    assert again.column("terms").to_pylist()[0] == []
+    assert tables(again)["index"].column("article_id").to_pylist() == ["b"]
 
 
 def test_rewrites_are_asked_of_speakers_in_the_order_of_time():
@@ -260,8 +350,8 @@ def test_rewrites_are_asked_of_speakers_in_the_order_of_time():
     assert asked == [["b.example", "deccanpilot.example"]]
     relations = dict(
         zip(
-            made.rows["articles"].column("article_id").to_pylist(),
-            made.rows["articles"].column("relation").to_pylist(),
+            made["articles"].column("article_id").to_pylist(),
+            made["articles"].column("relation").to_pylist(),
             strict=True,
         )
     )

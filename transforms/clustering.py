@@ -15,6 +15,8 @@ them.
 """
 
 import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -26,6 +28,13 @@ from schemas.batch import Collections, column, concatenate
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import STORY_EDGE, STORY_EVIDENCE
 from transforms.blocking import AssignBlocks
+from transforms.continuing import (
+    begun_together,
+    merged_stories,
+    oldest_begun,
+    prior_stories,
+)
+from transforms.copy_groups import COPY_GROUP
 from transforms.linkage import ABSENT, link_stories
 from transforms.membership import STORY_MEMBERS
 from transforms.story_model import DATA, shared_story_model
@@ -118,6 +127,55 @@ def join_edges(edges: pa.RecordBatch) -> pa.RecordBatch:
     return edges.take(pa.array(order[distinct]))
 
 
+def continue_stories(
+    nodes: pa.RecordBatch,
+    edges: pa.RecordBatch,
+    ledger: pa.RecordBatch,
+    groups: pa.RecordBatch,
+    *,
+    threshold: float,
+    absent: float,
+    one_source: float = ONE_SOURCE,
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Group articles into stories, of which some have begun already.
+
+    Args:
+      nodes: as of `group_stories`.
+      edges: as of `group_stories`; edges to other articles are left out.
+      ledger: LEDGER rows, ascending.
+      groups: COPY_GROUP rows of all articles whose copies changed.
+      threshold: as of `group_stories`.
+      absent: as of `group_stories`.
+      one_source: as of `without_doubtful_pairs`.
+
+    Returns:
+      stories: STORY_MEMBERS rows of all nodes, ascending.
+      merged: MERGED rows.
+    """
+    keys, published, pairs, scores, sources = _graph(nodes, edges)
+    rows, begun = prior_stories(keys, groups, ledger)
+    together = begun_together(rows, begun, len(keys))
+    linked = link_stories(
+        pairs,
+        np.sqrt(scores),
+        len(keys),
+        threshold=threshold,
+        absent=absent,
+        together=together,
+    )
+    # What has begun is not parted any more.
+    open_pairs = together[pairs[:, 0]] != together[pairs[:, 1]]
+    linked = without_doubtful_pairs(
+        linked, pairs[open_pairs], scores[open_pairs], sources, one_source=one_source
+    )
+    firsts = first_articles(linked, keys, *published)
+    names = oldest_begun(firsts, rows, begun, ledger)
+    stories = pa.RecordBatch.from_arrays(
+        [pa.array(keys), pa.array(names)], schema=STORY_MEMBERS
+    )
+    return stories, merged_stories(rows, begun, names)
+
+
 def group_stories(
     nodes: pa.RecordBatch,
     edges: pa.RecordBatch,
@@ -138,37 +196,46 @@ def group_stories(
     Returns:
       STORY_MEMBERS rows in ascending order of article_key.
     """
-    keys, rows = np.unique(column(nodes, "article_key"), return_index=True)
-    published = nodes.column("published").take(pa.array(rows))
-    edges = join_edges(edges)
-    pairs = np.stack(
-        [
-            np.searchsorted(keys, column(edges, "article_key")),
-            np.searchsorted(keys, column(edges, "matched_key")),
-        ],
-        axis=1,
-    ).astype(np.int32)
-    scores = column(edges, "story_score").astype(np.float64)
+    keys, published, pairs, scores, sources = _graph(nodes, edges)
     groups = link_stories(
         pairs, np.sqrt(scores), len(keys), threshold=threshold, absent=absent
     )
-    sources = nodes.column("source").take(pa.array(rows)).dictionary_encode().indices
-    groups = without_doubtful_pairs(
-        groups,
-        pairs,
-        scores,
-        sources.fill_null(-1).to_numpy(),
-        one_source=one_source,
-    )
-    stories = first_articles(
-        groups,
-        keys,
-        published.fill_null(0).to_numpy(),
-        published.is_valid().to_numpy(zero_copy_only=False),
-    )
+    groups = without_doubtful_pairs(groups, pairs, scores, sources, one_source=one_source)
+    stories = first_articles(groups, keys, *published)
     company = np.bincount(groups, minlength=len(keys))[groups] > 1
     return pa.RecordBatch.from_arrays(
         [pa.array(keys[company]), pa.array(stories[company])], schema=STORY_MEMBERS
+    )
+
+
+def _graph(
+    nodes: pa.RecordBatch, edges: pa.RecordBatch
+) -> tuple[
+    npt.NDArray[np.uint64],
+    tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.int64],
+]:
+    """Number the nodes; give their times, the edges between them as rows, their sources."""
+    keys, rows = np.unique(column(nodes, "article_key"), return_index=True)
+    times = nodes.column("published").take(pa.array(rows))
+    published = times.fill_null(0).to_numpy()
+    edges = join_edges(edges)
+    ends = np.stack(
+        [column(edges, name) for name in ("article_key", "matched_key")], axis=1
+    )
+    pairs = np.minimum(np.searchsorted(keys, ends), max(len(keys) - 1, 0))
+    here = (keys[pairs] == ends).all(axis=1) if len(keys) else np.zeros(0, np.bool_)
+    scores = column(edges, "story_score")[here].astype(np.float64)
+    dated = times.is_valid().to_numpy(zero_copy_only=False)
+    sources = nodes.column("source").take(pa.array(rows)).dictionary_encode().indices
+    return (
+        keys,
+        (published, dated),
+        pairs[here].astype(np.int32),
+        scores,
+        sources.fill_null(-1).to_numpy().astype(np.int64),
     )
 
 
@@ -199,62 +266,126 @@ def named_edges(nodes: pa.RecordBatch, edges: pa.RecordBatch) -> pa.RecordBatch:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class Begun:
+    """What of stories that have begun is given to all workers.
+
+    Attributes:
+      known: one STORY_EVIDENCE batch of all pairs that earlier runs scored.
+      ledger: one LEDGER batch.
+      groups: COPY_GROUP batches of all articles whose copies changed.
+    """
+
+    known: beam.pvalue.AsSingleton
+    ledger: beam.pvalue.AsSingleton
+    groups: beam.pvalue.AsIter
+
+
 @dataclasses.dataclass(eq=False)
 class ScoreStories(beam.PTransform):
     """Group representatives into stories.
 
     Gives a dict: `edges`, one STORY_EVIDENCE batch of the pairs that were accepted or
-    nearly so; `stories`, one STORY_MEMBERS batch of all stories of two or more.
+    nearly so; `stories`, one STORY_MEMBERS batch of all stories of two or more. Where
+    stories have begun, the edges are the new ones, `stories` lists all representatives,
+    and `merged` is one MERGED batch.
 
     Attributes:
       staging: folder of this attempt, where articles wait to be compared.
       model_folder: where `pipeline.tune` wrote the story model.
       block_size: articles compared in one place.
       near_miss: lowest score of an edge that is given out.
+      begun: stories of earlier runs; None: there are none. Representatives then have
+        `is_asked`.
     """
 
     staging: str
     model_folder: str = DATA
     block_size: int = 100_000
     near_miss: float = 0.1
+    begun: Begun | None = None
 
     def expand(self, representatives: beam.PCollection[pa.RecordBatch]) -> Collections:
         """Block, score, and gather the scored pairs in one place to group them."""
+        begun = self.begun
         scored = (
             representatives
             | "Keep what is compared" >> beam.Map(compared)
             | "Assign blocks" >> AssignBlocks(self.staging, self.block_size)
-            | "Score blocks" >> ScoreBlocks(self.model_folder)
+            | "Score blocks"
+            >> ScoreBlocks(self.model_folder, known=begun.known if begun else None)
         )
         nodes = (
             representatives
-            | "Keep nodes" >> beam.Map(lambda batch: batch.select(NODE.names))
+            | "Keep nodes" >> beam.Map(_node)
             | "Gather nodes" >> beam.combiners.ToList()
         )
-        edges = (
+        edges = beam.pvalue.AsSingleton(
             scored
             | "Gather edges" >> beam.combiners.ToList()
             | "Join edges" >> beam.Map(_joined)
         )
-        stories = nodes | "Group" >> beam.Map(
-            self._group, edges=beam.pvalue.AsSingleton(edges)
-        )
-        named = nodes | "Name" >> beam.Map(
-            self._named, edges=beam.pvalue.AsSingleton(edges)
-        )
-        return {"edges": named, "stories": stories}
+        named = nodes | "Name" >> beam.Map(_named, edges=edges, near_miss=self.near_miss)
+        if begun is None:
+            stories = nodes | "Group" >> beam.Map(_grouped, self.model_folder, edges=edges)
+            return {"edges": named, "stories": stories}
+        continued = nodes | "Continue" >> beam.FlatMap(
+            _continued, self.model_folder, edges=edges, **vars(begun)
+        ).with_outputs("stories", "merged")
+        return {
+            "edges": named,
+            "stories": continued["stories"],
+            "merged": continued["merged"],
+        }
 
-    def _named(self, nodes: list[pa.RecordBatch], edges: pa.RecordBatch) -> pa.RecordBatch:
-        near = column(edges, "story_score") >= np.float32(self.near_miss)
-        return named_edges(concatenate(nodes, NODE), edges.filter(pa.array(near)))
 
-    def _group(self, nodes: list[pa.RecordBatch], edges: pa.RecordBatch) -> pa.RecordBatch:
-        return group_stories(
-            concatenate(nodes, NODE),
-            edges,
-            threshold=shared_story_model(self.model_folder).threshold,
-            absent=ABSENT,
-        )
+# Beam looks the coder of a tagged output up by this.
+Tagged: TypeAlias = (
+    beam.pvalue.TaggedOutput[Literal["stories"], pa.RecordBatch]
+    | beam.pvalue.TaggedOutput[Literal["merged"], pa.RecordBatch]
+)
+
+
+def _node(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch.select(NODE.names)
+
+
+def _named(
+    nodes: list[pa.RecordBatch], edges: pa.RecordBatch, near_miss: float
+) -> pa.RecordBatch:
+    near = column(edges, "story_score") >= np.float32(near_miss)
+    return named_edges(concatenate(nodes, NODE), edges.filter(pa.array(near)))
+
+
+def _grouped(
+    nodes: list[pa.RecordBatch], model_folder: str, edges: pa.RecordBatch
+) -> pa.RecordBatch:
+    return group_stories(
+        concatenate(nodes, NODE),
+        edges,
+        threshold=shared_story_model(model_folder).threshold,
+        absent=ABSENT,
+    )
+
+
+def _continued(
+    nodes: list[pa.RecordBatch],
+    model_folder: str,
+    edges: pa.RecordBatch,
+    known: pa.RecordBatch,
+    ledger: pa.RecordBatch,
+    groups: Iterable[pa.RecordBatch],
+) -> Iterator[Tagged]:
+    stories, merged = continue_stories(
+        concatenate(nodes, NODE),
+        concatenate([edges, known.select(STORY_EDGE.names)], STORY_EDGE),
+        ledger,
+        concatenate(groups, COPY_GROUP),
+        threshold=shared_story_model(model_folder).threshold,
+        absent=ABSENT,
+    )
+    yield beam.pvalue.TaggedOutput("stories", stories)
+    yield beam.pvalue.TaggedOutput("merged", merged)
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

@@ -39,6 +39,12 @@ from transforms.candidates import (
     key_blocks,
     shared_keys,
 )
+from transforms.continuing import (
+    continued_groups,
+    ledger_rows,
+    pairs_to_compare,
+    touched_edges,
+)
 from transforms.copy_groups import (
     GROUPED,
     MIN_LINKED,
@@ -54,6 +60,7 @@ from transforms.meeting_places import (
     article_places,
     place_pairs,
 )
+from transforms.past import articles_of
 from transforms.speakers import copied
 from transforms.spilling import Spilled, read_back
 from transforms.verification import (
@@ -187,9 +194,23 @@ def groups_of_edges(
     min_medoid_containment: float,
     min_linked: float,
     max_compared: int,
+    earlier: pa.RecordBatch | None = None,
+    ledger: pa.RecordBatch | None = None,
 ) -> pa.RecordBatch:
-    """Group all articles that have edges, of schema _EDGE; else as `copy_groups`."""
+    """Group all articles that have edges, of schema _EDGE; else as `copy_groups`.
+
+    Args:
+      batches: the edges of this run.
+      min_medoid_containment: as of `copy_groups`.
+      min_linked: as of `copy_groups`.
+      max_compared: as of `copy_groups`.
+      earlier: COPY_EVIDENCE rows of earlier runs; None: there were none.
+      ledger: LEDGER rows, ascending, where there were.
+    """
     edges = concatenate(batches, _EDGE)
+    if earlier is not None and ledger is not None:
+        touched = touched_edges(edges, earlier)
+        edges = concatenate([edges, _with_ledger(touched, ledger)], _EDGE)
     articles = pa.Table.from_batches(
         [
             pa.RecordBatch.from_arrays(
@@ -201,12 +222,26 @@ def groups_of_edges(
             )
         ]
     )
-    return copy_groups(
+    groups = copy_groups(
         edges.select(COPY_EDGE.names),
         concatenate(articles.to_batches(), GROUPED),
         min_medoid_containment=min_medoid_containment,
         min_linked=min_linked,
         max_compared=max_compared,
+    )
+    return groups if ledger is None else continued_groups(groups, edges, ledger)
+
+
+def _with_ledger(edges: pa.RecordBatch, ledger: pa.RecordBatch) -> pa.RecordBatch:
+    """Add to COPY_EVIDENCE rows of earlier runs what grouping needs of both ends."""
+    ends = [
+        ledger.select(GROUPED.names[1:]).take(
+            pa.array(ledger_rows(ledger, column(edges, name)))
+        )
+        for name in PAIR.names
+    ]
+    return pa.RecordBatch.from_arrays(
+        [*edges.columns, *(column for end in ends for column in end.columns)], schema=_EDGE
     )
 
 
@@ -226,6 +261,13 @@ class FindCopies(beam.PTransform):
     `edges`, schema COPY_EVIDENCE, copies and near misses; `copied`, schema COPIED, the
     articles that are copies, some perhaps more than once; `groups`, schema COPY_GROUP, one
     batch if there is any group.
+
+    Where earlier runs wrote of articles, the dict has besides: `earlier_fingerprints`, of
+    those articles; `earlier_files`, paths of the files of `articles/`; and single elements
+    `ledger` (LEDGER), `representatives` (KEYS: who of them stands for a copy group) and
+    `earlier_edges` (COPY_EVIDENCE, all pairs that were compared). Then `groups` lists
+    every article that was compared, and those that hang together with it, each in a group,
+    if only in one of its own.
 
     Attributes:
       thresholds: what makes two articles copies.
@@ -253,21 +295,37 @@ class FindCopies(beam.PTransform):
 
     def expand(self, inputs: Collections) -> Collections:
         """Apply to fingerprints and cleaned articles."""
+        fingerprints = inputs["fingerprints"]
+        placing: dict[str, beam.pvalue.AsSingleton] = {}
+        grouping: dict[str, beam.pvalue.AsSingleton] = {}
+        if "ledger" in inputs:
+            ledger, standing, edges = (
+                beam.pvalue.AsSingleton(inputs[name])
+                for name in ("ledger", "representatives", "earlier_edges")
+            )
+            placing = {"ledger": ledger, "representatives": standing}
+            grouping = {"ledger": ledger, "earlier": edges}
+            both = (fingerprints, inputs["earlier_fingerprints"])
+            fingerprints = both | "Add earlier" >> beam.Flatten()
         placed = (
-            inputs["fingerprints"]
+            fingerprints
             | "Key" >> beam.FlatMap(self._keys)
             | "Group keys" >> beam.GroupByKey()
             | "Share keys" >> beam.FlatMap(self._shared)
             | "Group pairs" >> beam.GroupByKey()
             | "Choose pairs" >> beam.Map(self._chosen)
             | "Gather pairs" >> beam.GroupByKey()
-            | "Place pairs" >> beam.Map(self._placed)
+            | "Place pairs" >> beam.Map(self._placed, **placing)
         )
         places = placed | "Place articles" >> beam.Map(article_places)
         nowhere = pa.RecordBatch.from_pylist([], schema=PLACE)
-        articles = inputs["cleaned"] | "Bring articles" >> beam.FlatMap(
-            _brought, beam.pvalue.AsSingleton(places, default_value=nowhere)
-        )
+        wanted = beam.pvalue.AsSingleton(places, default_value=nowhere)
+        articles = inputs["cleaned"] | "Bring articles" >> beam.FlatMap(_brought, wanted)
+        if "ledger" in inputs:
+            brought = inputs["earlier_files"] | "Bring earlier articles" >> beam.FlatMap(
+                _earlier_articles, wanted
+            )
+            articles = (articles, brought) | "All articles" >> beam.Flatten()
         # Pairs come as a side input: FnApiRunner holds back what follows a Flatten until
         # every consumer of what went into it is done, and the last stages of a run, which
         # wait for the groups, consume these articles too.
@@ -285,7 +343,7 @@ class FindCopies(beam.PTransform):
             edges
             | "Gather edges" >> beam.Map(_under_one_key)
             | "Group edges" >> beam.GroupByKey()
-            | "Group copies" >> beam.Map(self._groups)
+            | "Group copies" >> beam.Map(self._groups, **grouping)
         )
         return {
             "edges": edges | "Give edges" >> beam.Map(_copy_edges),
@@ -310,8 +368,16 @@ class FindCopies(beam.PTransform):
     def _chosen(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Keyed:
         return 0, chosen_pairs(keyed[1], min_shared_passages=self.min_shared_passages)
 
-    def _placed(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
+    def _placed(
+        self,
+        keyed: tuple[int, Iterable[pa.RecordBatch]],
+        ledger: pa.RecordBatch | None = None,
+        representatives: pa.RecordBatch | None = None,
+    ) -> pa.RecordBatch:
         pairs = concatenate(keyed[1], PAIR)
+        if ledger is not None and representatives is not None:
+            standing = column(representatives, "article_key")
+            pairs = pairs_to_compare(pairs, ledger, standing)
         return place_pairs(pairs, shards=self.shards, max_component=self.max_component)
 
     def _compared(
@@ -322,17 +388,30 @@ class FindCopies(beam.PTransform):
         yield beam.pvalue.TaggedOutput("edges", edges)
         yield beam.pvalue.TaggedOutput("copied", copied)
 
-    def _groups(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
+    def _groups(
+        self,
+        keyed: tuple[int, Iterable[pa.RecordBatch]],
+        ledger: pa.RecordBatch | None = None,
+        earlier: pa.RecordBatch | None = None,
+    ) -> pa.RecordBatch:
         return groups_of_edges(
             keyed[1],
             min_medoid_containment=self.min_medoid_containment,
             min_linked=self.min_linked,
             max_compared=self.max_bucket,
+            earlier=earlier,
+            ledger=ledger,
         )
 
 
 def _brought(waiting: Spilled, places: pa.RecordBatch) -> Iterator[Keyed]:
     return wanted_articles(read_back(waiting, WANTED), places)
+
+
+def _earlier_articles(path: str, places: pa.RecordBatch) -> Iterator[Keyed]:
+    if places.num_rows:
+        found = articles_of(path, np.unique(column(places, "article_key")))
+        yield from wanted_articles(found, places)
 
 
 def _under_one_key(batch: pa.RecordBatch) -> Keyed:

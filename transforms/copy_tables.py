@@ -26,15 +26,17 @@ from schemas.story import ARTICLES, STORIES
 from transforms.evidence import match_rows
 from transforms.membership import look_up
 from transforms.parquet import Part, write_part
-from transforms.resolving import shard_count, story_shards, with_vectors
+from transforms.resolving import shard_count, story_shards
 from transforms.speakers import COPIED, copied, edges_between, group_speakers, rows_among
 from transforms.spilling import Spilled, parts, read_back
 from transforms.tables import (
     article_tables,
+    as_new,
+    change_rows,
     copy_standings,
     in_row_order,
     in_story_order,
-    statistics,
+    statistics_of,
     story_rows,
 )
 
@@ -86,6 +88,7 @@ def standings(
     stories = story_rows(
         with_column(members, "relation", decided["relation"]),
         starts,
+        names=starts,
         canonical=speakers.rows,
         reasons=speakers.reasons,
         independent=np.ones(starts.size, np.int32),
@@ -107,18 +110,16 @@ def standings(
 
 def part_tables(
     articles: pa.RecordBatch, standing: pa.RecordBatch, stories: pa.RecordBatch, run_id: str
-) -> tuple[dict[str, pa.RecordBatch], dict[str, int]]:
-    """Make the rows of the tables of a part, but for `matches`.
+) -> dict[str, pa.RecordBatch]:
+    """Make the rows of the tables of a part, but for `matches`, by table.
+
+    A group is in `stories` where its first article is.
 
     Args:
       articles: n rows with the columns of CLEANED and FINGERPRINT.
       standing: schema STANDING, of all articles in company.
       stories: schema _STORY, of all groups.
       run_id: of this run.
-
-    Returns:
-      tables: rows by table. A group is in `stories` where its first article is.
-      statistics: what the manifest tells of them.
     """
     rows = rows_among(column(standing, "article_key"), column(articles, "article_key"))
     given = {
@@ -147,14 +148,25 @@ def part_tables(
         "relation": pc.fill_null(decided["relation"], "canonical"),
         "cosine": pa.nulls(count, pa.float32()),
         "story_score": pa.nulls(count, pa.float32()),
-        "run_id": pa.repeat(run_id, count),
     }
-    tables = article_tables(with_vectors(articles), decided)
+    keys = column(articles, "article_key")
+    written = as_new(
+        articles,
+        run_id,
+        groups=keys,
+        stories=keys,
+        representative=pc.equal(decided["relation"], "canonical").to_numpy(
+            zero_copy_only=False
+        ),
+    )
+    tables = article_tables(written, decided)
+    tables["changes"] = change_rows(written, decided, ids, run_id)
     singles = with_column(copied(articles), "relation", decided["relation"]).filter(alone)
     every = np.arange(singles.num_rows)
     own = story_rows(
         singles,
         every,
+        names=every,
         canonical=every,
         reasons=["the only report"] * every.size,
         independent=np.ones(every.size, np.int32),
@@ -168,7 +180,20 @@ def part_tables(
         [(name, "ascending", "at_end") for name in ("first_published_at", "story_id")],
     )
     tables["stories"] = both.take(in_time)
-    return tables, statistics(tables, copy_groups=groups.num_rows)
+    return tables
+
+
+def copy_statistics(table: str, rows: pa.RecordBatch) -> dict[str, int]:
+    """Count as `statistics_of`, but copy groups by their stories.
+
+    The members of a group may stand in several files, its story stands in one.
+    """
+    counts = statistics_of(table, rows)
+    if table == "articles":
+        counts["copy_groups"] = 0
+    if table == "stories":
+        counts["copy_groups"] = counts["stories_of_several"]
+    return counts
 
 
 # Beam looks the coder of a tagged output up by this.
@@ -277,7 +302,7 @@ class WriteCopies(beam.PTransform):
         number, (batches,) = numbered
         first, *rest = (read_back(batch) for batch in batches)
         articles = concatenate([first, *rest], first.schema)
-        tables, counts = part_tables(articles, standings, stories, self.run_id)
+        tables = part_tables(articles, standings, stories, self.run_id)
         for table, rows in tables.items():
             yield write_part(
                 table,
@@ -285,7 +310,7 @@ class WriteCopies(beam.PTransform):
                 [rows],
                 self.index_schema if table == "index" else rows.schema,
                 staging=self.staging,
-                statistics=counts if table == "articles" else None,
+                statistics=copy_statistics(table, rows),
             )
 
 

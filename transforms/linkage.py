@@ -42,6 +42,7 @@ def average_link(
     *,
     threshold: float,
     absent: float,
+    together: npt.NDArray[np.int32] | None = None,
 ) -> npt.NDArray[np.int32]:
     """Group articles by average linkage over a sparse graph.
 
@@ -51,6 +52,8 @@ def average_link(
       articles: n, above every row number.
       threshold: lowest mean similarity of two groups that are joined.
       absent: similarity of a pair that is not in `pairs`; below threshold.
+      together: shape (n,). Equal for articles that are in one group from the start; None:
+        none are.
 
     Returns:
       Array of shape (n,): the lowest row number of each article's group.
@@ -64,7 +67,30 @@ def average_link(
         )
     # Whole numbers add up to the same sum in any order; fractions do not.
     steps = np.round(np.asarray(similarities, np.float64) * STEPS).astype(np.int64)
-    return _average_link(pairs, steps, articles, threshold * STEPS, round(absent * STEPS))
+    limits = (threshold * STEPS, round(absent * STEPS))
+    if together is None:
+        ones = (np.ones(len(pairs), np.int64), np.ones(articles, np.int64))
+        return _average_link(pairs, steps, *ones, *limits)
+    _, _firsts, groups, sizes = np.unique(
+        together, return_index=True, return_inverse=True, return_counts=True
+    )
+    # The pairs of two groups are one, with the sum of their similarities.
+    ends = np.sort(groups[pairs].astype(np.int64), axis=1)
+    apart = ends[:, 0] != ends[:, 1]
+    codes, places, counts = np.unique(
+        (ends[:, 0] * len(sizes) + ends[:, 1])[apart],
+        return_inverse=True,
+        return_counts=True,
+    )
+    sums = np.zeros(len(codes), np.int64)
+    np.add.at(sums, places, steps[apart])
+    linked = np.stack(np.divmod(codes, max(len(sizes), 1)), axis=1).astype(np.int32)
+    joined = _average_link(
+        linked, sums, counts.astype(np.int64), sizes.astype(np.int64), *limits
+    )[groups]
+    lowest = np.full(len(sizes), articles)
+    np.minimum.at(lowest, joined, np.arange(articles))
+    return lowest[joined].astype(np.int32)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -79,13 +105,15 @@ def _root(parents: npt.NDArray[np.int32], article: int) -> int:
 def _average_link(
     pairs: npt.NDArray[np.int32],
     similarities: npt.NDArray[np.int64],
-    articles: int,
+    linked: npt.NDArray[np.int64],
+    members: npt.NDArray[np.int64],
     threshold: float,
     absent: int,
 ) -> npt.NDArray[np.int32]:
-    edges = len(pairs)
+    """Link groups of some members, given the sums and counts of the pairs between them."""
+    edges, articles = len(pairs), len(members)
     parents = np.arange(articles).astype(np.int32)
-    sizes = np.ones(articles, np.int64)
+    sizes = members.copy()
     # Each group's pairs as a linked list: entries 2 m and 2 m + 1 are pair m seen from
     # its first and its second article. Joined groups' lists are hung together, and
     # entries towards the same group are added up when the list is next read.
@@ -101,7 +129,7 @@ def _average_link(
             own = pairs[edge, side]
             towards[entry] = pairs[edge, 1 - side]
             sums[entry] = similarities[edge]
-            counts[entry] = 1
+            counts[entry] = linked[edge]
             if heads[own] < 0:
                 heads[own] = entry
             else:
@@ -402,6 +430,7 @@ def link_stories(
     absent: float = ABSENT,
     nearest: int = NEAREST,
     small: int = SMALL,
+    together: npt.NDArray[np.int32] | None = None,
     large: int = LARGE,
     part: float = PART,
     partners: float = PARTNERS,
@@ -411,7 +440,14 @@ def link_stories(
     Arguments, result and errors as of `average_link`, `nearest_link` and `absorb_parts`,
     of which `part` is the share.
     """
-    groups = average_link(pairs, similarities, articles, threshold=threshold, absent=absent)
+    groups = average_link(
+        pairs,
+        similarities,
+        articles,
+        threshold=threshold,
+        absent=absent,
+        together=together,
+    )
     groups = nearest_link(
         groups,
         pairs,

@@ -236,8 +236,8 @@ def file_sizes(files: Iterable[str]) -> dict[str, int]:
     return sizes
 
 
-def file_identities(files: Iterable[str]) -> list[str]:
-    """Give a text for each file that changes when its content does; sorted.
+def file_identities(files: Iterable[str]) -> dict[str, str]:
+    """Give a text for each file that changes when its content does.
 
     A local file counts by its name, without its folder, and a hash of its bytes, read at
     gigabytes a second. A file elsewhere counts by its path, its size and when it was last
@@ -246,10 +246,10 @@ def file_identities(files: Iterable[str]) -> list[str]:
     """
     files = list(files)
     remote = _remote_metadata(files)
-    return sorted(
-        _remote_identity(file, remote) if "://" in file else _local_identity(file)
+    return {
+        file: _remote_identity(file, remote) if "://" in file else _local_identity(file)
         for file in files
-    )
+    }
 
 
 def _remote_identity(file: str, known: Mapping[str, FileMetadata]) -> str:

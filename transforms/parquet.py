@@ -50,12 +50,22 @@ COMMITTING = threading.Lock()
 
 
 class Part(NamedTuple):
-    """A written file: its table, where it stands now, what it is called when in force."""
+    """A file of a table.
+
+    Attributes:
+      table: its table.
+      staged: where it stands now; "" if it stands where it is to be.
+      name: what it is called when in force.
+      rows: its rows.
+      added: how many of them are of this run's input.
+      statistics: numbers for the manifest.
+    """
 
     table: str
     staged: str
     name: str
     rows: int
+    added: int
     statistics: dict[str, int]
 
 
@@ -67,6 +77,7 @@ def write_part(
     *,
     staging: str,
     order: Sequence[str] = (),
+    added: int | None = None,
     statistics: Mapping[str, int] | None = None,
 ) -> Part:
     """Write one shard of a table to the staging folder.
@@ -80,6 +91,7 @@ def write_part(
         no run writes over a file of another.
       order: columns to sort by, which together tell any two rows apart; none for rows
         that are in order.
+      added: rows of this run's input; all of them by default.
       statistics: numbers for the manifest; added up over the parts of a table, but the
         largest is taken of one whose name begins with "largest".
     """
@@ -102,6 +114,7 @@ def write_part(
         staged,
         f"{table}/part-{shard:05d}-{token}.parquet",
         rows.num_rows,
+        rows.num_rows if added is None else added,
         dict(statistics or {}),
     )
 
@@ -208,6 +221,8 @@ def commit(
     schemas: Mapping[str, pa.Schema],
     settings: Mapping[str, Any],
     replaces: str | None = None,
+    runs: Sequence[Mapping[str, Any]] = (),
+    read_files: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Put a run in force: move its files into place, write the manifest, drop the old.
 
@@ -223,6 +238,8 @@ def commit(
       settings: what the manifest records of the run: its id and its settings.
       replaces: `commit` of the manifest that was in force when the run began; None where
         there was none.
+      runs: what the manifest that is continued tells of its runs.
+      read_files: what it is to tell of the files that were read.
 
     Returns:
       The manifest.
@@ -242,8 +259,8 @@ def commit(
     for table, schema in schemas.items():
         if not tables[table]:
             tables[table].append(write_part(table, 0, [], schema, staging=staging))
-    kept = sum(part.rows for part in tables["articles"])
-    rejected = sum(part.rows for part in tables["rejects"])
+    kept = sum(part.added for part in tables["articles"])
+    rejected = sum(part.added for part in tables["rejects"])
     if kept + rejected != rows_read:
         raise ValueError(
             f"articles and rejects must add up to the {rows_read} rows read, "
@@ -254,7 +271,9 @@ def commit(
         if not FileSystems.exists(folder):
             FileSystems.mkdirs(folder)
     # The staged file is gone when an earlier try at this commit has moved it.
-    moves = [part for part in _flat(tables) if FileSystems.exists(part.staged)]
+    moves = [
+        part for part in _flat(tables) if part.staged and FileSystems.exists(part.staged)
+    ]
     for name in set(_names(tables)) - {part.name for part in moves}:
         if not FileSystems.exists(FileSystems.join(output, name)):
             raise ValueError(f"a staged file must stay until it is moved, {name} is gone")
@@ -262,16 +281,28 @@ def commit(
         [part.staged for part in moves],
         [FileSystems.join(output, part.name) for part in moves],
     )
+    finished_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    run = {
+        "run_id": settings["run_id"],
+        "finished_at": finished_at,
+        "rows_read": rows_read,
+        "articles": kept,
+        "files": list(read_files),
+    }
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "version": MANIFEST_VERSION,
         "commit": token,
         **settings,
-        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "finished_at": finished_at,
         "rows_read": rows_read,
+        "runs": [*runs, run],
         "statistics": _statistics(tables),
         "tables": {
-            table: [{"name": part.name, "rows": part.rows} for part in listed]
+            table: [
+                {"name": part.name, "rows": part.rows, "statistics": part.statistics}
+                for part in listed
+            ]
             for table, listed in sorted(tables.items())
         },
     }
@@ -337,6 +368,8 @@ class Commit(beam.PTransform):
     schemas: Mapping[str, pa.Schema]
     settings: Mapping[str, Any]
     replaces: str | None = None
+    runs: Sequence[Mapping[str, Any]] = ()
+    read_files: Sequence[str] = ()
 
     def expand(self, given: Collections) -> beam.PCollection[Any]:
         """Wait for everything, then commit in one place."""
@@ -362,6 +395,8 @@ class Commit(beam.PTransform):
                 schemas=self.schemas,
                 settings=self.settings,
                 replaces=self.replaces,
+                runs=self.runs,
+                read_files=self.read_files,
             )
 
 

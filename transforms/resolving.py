@@ -8,51 +8,63 @@ story an article belongs to comes as a side input of 32 bytes for each in compan
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from schemas.article import CLEANED
 from schemas.batch import Collections, column, concatenate, with_column
-from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
+from schemas.story import ARTICLES, INDEX
 from transforms.background import NO_BACKGROUND
 from transforms.canonical import Row
+from transforms.continuing import UNCHANGED
 from transforms.embedding import embed
 from transforms.keywords import keywords
-from transforms.membership import look_up
+from transforms.membership import MEMBERSHIP, look_up
 from transforms.parquet import Part, write_part
+from transforms.past import articles_of, index_of
 from transforms.relations import FollowUpRule, RewriteRule
 from transforms.rewrites import Rewrites, find_rewrites
 from transforms.speakers import rows_among
 from transforms.spilling import Slice, Spilled, read_back, read_slice, spill_shards
 from transforms.story_model import DATA, shared_story_model
-from transforms.tables import story_tables
+from transforms.tables import (
+    STORY_ARTICLE,
+    as_new,
+    statistics_of,
+    story_tables,
+    vector_lists,
+)
 from transforms.term_vectors import document_shares, inverse_document_frequencies
 
 # Tokens of a sentence that are embedded when two reports are aligned.
 _SENTENCE_TOKENS = 48
 
-# Null where the article was not embedded.
-_VECTOR = pa.field("vector", pa.list_(pa.float16()))
-
 # The vectors of articles that were embedded.
-VECTOR = pa.schema([pa.field("article_key", pa.uint64(), nullable=False), _VECTOR])
+VECTOR = pa.schema([INDEX.field("article_key"), INDEX.field("vector")])
 
-# The article, its fingerprint for the index, and where it belongs.
-STORY_ARTICLE = pa.schema(
+# What is moved of an article that an earlier run wrote of: where it belongs now, and
+# apart from it what is known of it in the index, and its vector if it has one only now.
+EARLIER_ARTICLE = pa.schema(
     [
-        *CLEANED,
-        *(field for field in FINGERPRINT if field.name not in CLEANED.names),
-        pa.field("group_key", pa.uint64(), nullable=False),
-        pa.field("story_key", pa.uint64(), nullable=False),
-        _VECTOR,
+        *ARTICLES,
+        pa.field("article_key", pa.uint64(), nullable=False),
+        *(field for field in MEMBERSHIP if field.name != "article_key"),
     ]
 )
-_MOVED = pa.schema(list(STORY_ARTICLE)[:-1])
+INDEXED = pa.schema(
+    [
+        field
+        for field in INDEX
+        if field.name in ("article_key", "vector", "is_representative")
+        or field.name not in ARTICLES.names
+    ]
+)
 
 
 def story_shards(story_keys: npt.NDArray[np.uint64], shards: int) -> npt.NDArray[np.int64]:
@@ -65,35 +77,81 @@ def shard_count(articles: int, articles_per_shard: int) -> int:
     return max(1, -(-articles // articles_per_shard))
 
 
-def with_vectors(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give every row a `vector`, null where the article was not embedded."""
-    if "vector" not in batch.schema.names:
-        return with_column(
-            batch, "vector", pa.nulls(batch.num_rows, pa.list_(pa.float16()))
-        )
-    vectors = column(batch, "vector")
-    width = vectors.shape[1]
-    embedded = vectors.any(axis=1)
-    offsets = np.concatenate([[0], np.cumsum(np.where(embedded, width, 0))])
-    lists = pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()),
-        pa.array(vectors[embedded].reshape(-1), pa.float16()),
-        mask=pa.array(~embedded),
-    )
-    return with_column(batch, "vector", lists)
-
-
 def embedded_vectors(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Give the VECTOR rows of the articles of a batch that were embedded."""
-    batch = with_vectors(batch).select(VECTOR.names).cast(VECTOR)
-    return batch.filter(batch.column("vector").is_valid())
+    columns = [batch.column("article_key"), vector_lists(batch)]
+    vectors = pa.RecordBatch.from_arrays(columns, schema=VECTOR)
+    return vectors.filter(vectors.column("vector").is_valid())
 
 
 def join_vectors(articles: pa.RecordBatch, vectors: pa.RecordBatch) -> pa.RecordBatch:
     """Give articles their `vector`, null where there is none among VECTOR rows."""
     rows = rows_among(column(vectors, "article_key"), column(articles, "article_key"))
     found = vectors.column("vector").take(pa.array(rows, mask=rows < 0))
-    return with_column(articles, "vector", found)
+    return with_column(articles, "vector", found).cast(articles.schema)
+
+
+def as_before(
+    articles: pa.RecordBatch, index: pa.RecordBatch, vectors: pa.RecordBatch
+) -> pa.RecordBatch:
+    """Make STORY_ARTICLE rows of articles that an earlier run wrote of.
+
+    Args:
+      articles: n rows, schema EARLIER_ARTICLE.
+      index: schema INDEXED; of an article of long ago there is no row.
+      vectors: schema VECTOR, of articles that were embedded in this run.
+    """
+    count = articles.num_rows
+    keys = column(articles, "article_key")
+    rows = rows_among(column(index, "article_key"), keys)
+    remembered = index.take(pa.array(rows, mask=rows < 0))
+    found = rows_among(column(vectors, "article_key"), keys)
+    late = vectors.column("vector").take(pa.array(found, mask=found < 0))
+    standing = column(articles, "representative_key")
+    given = (
+        dict(zip(index.schema.names, remembered.columns, strict=True))
+        | dict(zip(articles.schema.names, articles.columns, strict=True))
+        | {
+            "vector": pc.coalesce(remembered.column("vector"), late),
+            "is_representative": pc.if_else(
+                pa.array(standing == UNCHANGED),
+                remembered.column("is_representative"),
+                pa.array(standing == keys),
+            ),
+            "is_indexed": pa.array(rows >= 0),
+            "previous_story_id": articles.column("story_id"),
+            "previous_group_id": articles.column("duplicate_group_id"),
+            "previous_relation": articles.column("relation"),
+        }
+    )
+    return pa.RecordBatch.from_arrays(
+        [
+            _filled(given.get(field.name, pa.nulls(count, field.type)), field)
+            for field in STORY_ARTICLE
+        ],
+        schema=STORY_ARTICLE,
+    )
+
+
+def _added(articles: pa.RecordBatch, run_id: str) -> int:
+    """Count the articles of a run."""
+    return pc.sum(pc.equal(articles.column("run_id"), run_id)).as_py() or 0
+
+
+def _filled(values: pa.Array, field: pa.Field) -> pa.Array:
+    """Put the nothing of its type where a column that holds no null has one."""
+    if field.nullable or not values.null_count:
+        return values.cast(field.type)
+    if pa.types.is_list(field.type):
+        nothing: object = []
+    elif pa.types.is_fixed_size_list(field.type):
+        nothing = [0] * field.type.list_size
+    elif pa.types.is_boolean(field.type):
+        nothing = False
+    else:
+        nothing = "" if pa.types.is_string(field.type) else 0
+    absent = pa.array([nothing] * len(values), field.type)
+    return pc.coalesce(values.cast(field.type), absent)
 
 
 class _WriteStories(beam.DoFn):
@@ -105,16 +163,23 @@ class _WriteStories(beam.DoFn):
     def process(self, shard: tuple[int, dict[str, Iterable[Slice]]]) -> Iterator[Part]:
         number, given = shard
         found = {
-            name: concatenate(map(read_slice, given[name]), schema)
+            name: concatenate(map(read_slice, given.get(name, ())), schema)
             for name, schema in (
-                ("articles", _MOVED),
+                ("articles", STORY_ARTICLE),
+                ("earlier", EARLIER_ARTICLE),
+                ("index", INDEXED),
                 ("vectors", VECTOR),
                 ("copy_edges", COPY_EVIDENCE),
                 ("story_edges", STORY_EVIDENCE),
             )
         }
+        vectors = found["vectors"]
+        articles = join_vectors(found.pop("articles"), vectors)
+        if found["earlier"].num_rows:
+            earlier = as_before(found.pop("earlier"), found["index"], vectors)
+            articles = concatenate([articles, earlier], STORY_ARTICLE)
         made = story_tables(
-            join_vectors(found.pop("articles"), found["vectors"]),
+            articles,
             found["copy_edges"],
             found["story_edges"],
             run_id=self.settings.run_id,
@@ -124,14 +189,15 @@ class _WriteStories(beam.DoFn):
             find_rewrites=self._find_rewrites if self.settings.model else None,
             follow_up=self.settings.follow_up,
         )
-        for table, rows in made.rows.items():
+        for table, rows in made.items():
             yield write_part(
                 table,
                 number,
                 [rows],
                 self.settings.index_schema if table == "index" else rows.schema,
                 staging=self.settings.staging,
-                statistics=made.statistics if table == "articles" else None,
+                added=_added(rows, self.settings.run_id) if table == "articles" else None,
+                statistics=statistics_of(table, rows),
             )
 
     def _find_rewrites(self, stories: Sequence[Sequence[Row]]) -> list[Rewrites]:
@@ -170,6 +236,11 @@ class ResolveStories(beam.PTransform):
     FINGERPRINT), `vectors` (VECTOR batches), `copy_edges`, `story_edges`, and, as single
     elements, `membership` (a MEMBERSHIP batch) and `article_count`.
 
+    Where earlier runs wrote of articles, the dict has besides: `earlier_articles` and
+    `earlier_index`, paths of the files of these tables; `earlier_copy_edges` and
+    `earlier_story_edges`, batches of the pairs they kept; `changed`, one CHANGED batch, the
+    stories that are written again; and perhaps `late_vectors`, VECTOR batches.
+
     Attributes:
       staging: folder that files are written to.
       run_id: of this run.
@@ -207,11 +278,39 @@ class ResolveStories(beam.PTransform):
             routed[name] = given[name] | f"Move {name}" >> beam.FlatMap(
                 self._move_rows, **sides
             ).with_output_types(tuple[int, Slice])
+        if "changed" in given:
+            routed |= self._earlier(given, routed, sides)
         return (
             routed
             | "Gather stories" >> beam.CoGroupByKey()
             | "Write stories" >> beam.ParDo(_WriteStories(self)).with_output_types(Part)
         )
+
+    def _earlier(
+        self, given: Collections, routed: Collections, sides: Mapping[str, Any]
+    ) -> Collections:
+        """Move what earlier runs wrote of stories that change."""
+        changing = {**sides, "changed": beam.pvalue.AsSingleton(given["changed"])}
+        found = {}
+        for name, earlier in (
+            ("copy_edges", "earlier_copy_edges"),
+            ("story_edges", "earlier_story_edges"),
+            ("vectors", "late_vectors"),
+        ):
+            if earlier in given:
+                rows = given[earlier] | f"Move earlier {name}" >> beam.FlatMap(
+                    self._move_changing, **changing
+                ).with_output_types(tuple[int, Slice])
+                found[name] = (routed[name], rows) | f"All {name}" >> beam.Flatten()
+        for name, read, schema in (
+            ("earlier", articles_of, EARLIER_ARTICLE),
+            ("index", index_of, INDEXED),
+        ):
+            files = given["earlier_articles" if name == "earlier" else "earlier_index"]
+            found[name] = files | f"Move {name}" >> beam.FlatMap(
+                self._move_file, read, schema, **changing
+            ).with_output_types(tuple[int, Slice])
+        return found
 
     def _move(
         self, spilled: Spilled, membership: pa.RecordBatch, article_count: int
@@ -219,10 +318,15 @@ class ResolveStories(beam.PTransform):
         batch = read_back(spilled)
         keys = column(batch, "article_key")
         stories = look_up(membership, "story_key", keys)
-        batch = with_column(batch, "story_key", stories)
-        batch = with_column(batch, "group_key", look_up(membership, "group_key", keys))
         shards = story_shards(stories, shard_count(article_count, self.articles_per_shard))
-        return spill_shards(batch.select(_MOVED.names).cast(_MOVED), shards, self.staging)
+        new = as_new(
+            batch,
+            self.run_id,
+            groups=look_up(membership, "group_key", keys),
+            stories=stories,
+            representative=look_up(membership, "representative_key", keys) == keys,
+        )
+        return spill_shards(new, shards, self.staging)
 
     def _move_rows(
         self, batch: pa.RecordBatch, membership: pa.RecordBatch, article_count: int
@@ -230,3 +334,36 @@ class ResolveStories(beam.PTransform):
         stories = look_up(membership, "story_key", column(batch, "article_key"))
         shards = story_shards(stories, shard_count(article_count, self.articles_per_shard))
         return spill_shards(batch, shards, self.staging)
+
+    def _move_changing(
+        self,
+        batch: pa.RecordBatch,
+        membership: pa.RecordBatch,
+        article_count: int,
+        changed: pa.RecordBatch,
+    ) -> Iterable[tuple[int, Slice]]:
+        stories = look_up(membership, "story_key", column(batch, "article_key"))
+        batch = batch.filter(pa.array(np.isin(stories, column(changed, "story_key"))))
+        return self._move_rows(batch, membership, article_count) if batch.num_rows else []
+
+    def _move_file(
+        self,
+        path: str,
+        read: Callable[[str, npt.NDArray[np.uint64]], pa.RecordBatch],
+        schema: pa.Schema,
+        membership: pa.RecordBatch,
+        article_count: int,
+        changed: pa.RecordBatch,
+    ) -> Iterable[tuple[int, Slice]]:
+        """Move the rows of a file that are of members of stories that change."""
+        moving = np.isin(column(membership, "story_key"), column(changed, "story_key"))
+        rows = read(path, column(membership, "article_key")[moving])
+        if not rows.num_rows:
+            return []
+        keys = column(rows, "article_key")
+        for field in MEMBERSHIP:
+            if field.name in schema.names and field.name != "article_key":
+                rows = with_column(rows, field.name, look_up(membership, field.name, keys))
+        return self._move_rows(
+            rows.select(schema.names).cast(schema), membership, article_count
+        )

@@ -41,7 +41,7 @@ from transforms.context import (
     score_graph,
     unscored_pairs,
 )
-from transforms.nearest import time_order
+from transforms.nearest import distinct_pairs, time_order
 from transforms.pair_features import (
     EMBEDDED_FEATURES,
     PAIR_FEATURES,
@@ -156,6 +156,7 @@ def first_scores(
     weigh_again: Callable[[npt.NDArray[np.float64]], WeighedArticles],
     *,
     own: tuple[str, ...],
+    asked: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Score the proposed pairs, then those that share a likely partner.
 
@@ -169,6 +170,8 @@ def first_scores(
       embedded: weights where both are.
       weigh_again: gives the articles weighed anew where each counts what it is given.
       own: names of the features that are kept, of PAIR_FEATURES.
+      asked: shape (n,). A pair of which neither article is asked about is not added;
+        None: all are.
 
     Returns:
       The pairs, shape (k, 2), ascending; their features, shape (k, f), those of `own`
@@ -202,6 +205,8 @@ def first_scores(
         more = unscored_pairs(
             graph, pairs, strong=STRONG, weak=WEAK, most=MOST_COMPLETED, total=left, new=new
         )
+        if asked is not None:
+            more = more[asked[more].any(axis=1)]
         if not len(more):
             break
         left -= len(more)
@@ -261,8 +266,26 @@ def block_background(
     return backgrounds.get(min(languages, default=""), NO_BACKGROUND)
 
 
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Which pairs of a block are new, where an earlier run has scored the others.
+
+    Attributes:
+      articles: shape (n,). Articles that are new, or were not compared before.
+      known: shape (k, 2), int32. Pairs that were scored before, ascending: the new ones
+        are seen through them, too.
+    """
+
+    articles: npt.NDArray[np.bool_]
+    known: npt.NDArray[np.int32]
+
+
 def score_articles(
-    fingerprints: pa.RecordBatch, model: StoryModel, *, window: int = WINDOW
+    fingerprints: pa.RecordBatch,
+    model: StoryModel,
+    *,
+    window: int = WINDOW,
+    asked: Asked | None = None,
 ) -> tuple[ScoredPairs, WeighedArticles]:
     """Propose and score the pairs of one block.
 
@@ -271,6 +294,8 @@ def score_articles(
         where articles are embedded.
       model: see there.
       window: articles between two in time up to which these are compared.
+      asked: which pairs are new; None: all are. Some of those given are not new all the
+        same: those that the new ones are seen through.
     """
     background = block_background(fingerprints, model.backgrounds)
     articles = weigh_articles(fingerprints, background, model.rarity)
@@ -284,6 +309,14 @@ def score_articles(
         neighbours=model.neighbours,
         order=time_order(fingerprints.column("published"), window),
     )
+    if asked is not None:
+        proposed = proposed[asked.articles[proposed].any(axis=1)]
+        near = np.zeros(fingerprints.num_rows, np.bool_)
+        for part, found in parts_of_features(proposed, articles, facts):
+            likely = pair_probabilities(found, model.pair, model.embedded) > GRAPH_FLOOR
+            near[proposed[part][likely]] = True
+        through = asked.known[near[asked.known].any(axis=1)]
+        proposed = distinct_pairs(np.concatenate([proposed, through]))
     pairs, features, first = first_scores(
         proposed,
         articles,
@@ -298,34 +331,48 @@ def score_articles(
             before=articles,
         ),
         own=own_features(model.context),
+        asked=None if asked is None else asked.articles,
     )
     second = second_scores(pairs, features, first, fingerprints.num_rows, model)
     return ScoredPairs(pairs, features, first, second), articles
 
 
 def score_block(
-    fingerprints: pa.RecordBatch | pa.Table, model: StoryModel, *, min_score: float
+    fingerprints: pa.RecordBatch | pa.Table,
+    model: StoryModel,
+    *,
+    min_score: float,
+    known: pa.RecordBatch | None = None,
 ) -> pa.RecordBatch:
     """Score the pairs of one block and give them as edges.
 
     Args:
-      fingerprints: FINGERPRINT rows, at least one, in any order, and `vector` where
-        embedded.
+      fingerprints: FINGERPRINT rows, at least one, in any order, `vector` where embedded,
+        and `is_asked` where only some articles are asked about.
       model: see there.
       min_score: pairs that score less are left out, and so are two notices of one template.
+      known: schema STORY_EDGE, at least, of pairs that an earlier run scored; others too.
 
     Returns:
-      STORY_EDGE rows, ascending.
+      STORY_EDGE rows, ascending; of pairs that are asked about.
     """
     order = np.argsort(column(fingerprints, "article_key"), kind="stable")
     fingerprints = fingerprints.take(pa.array(order))
     if isinstance(fingerprints, pa.Table):
         (fingerprints,) = fingerprints.combine_chunks().to_batches()
+    asked = None
+    if known is not None:
+        asked = Asked(
+            column(fingerprints, "is_asked").astype(np.bool_),
+            _rows_of(known, column(fingerprints, "article_key")),
+        )
     # Handed over, so that no more is held of them than is needed.
     handed = [fingerprints]
     fingerprints = fingerprints.drop_columns(list(KEYS))
-    scored, _ = score_articles(handed.pop(), model)
+    scored, _ = score_articles(handed.pop(), model, asked=asked)
     kept = scored.second >= min_score
+    if asked is not None:
+        kept &= asked.articles[scored.pairs].any(axis=1)
     kept &= ~are_one_template(fingerprints, scored.pairs, TemplateRule())
     pairs = scored.pairs[kept]
     keys = column(fingerprints, "article_key")
@@ -339,6 +386,23 @@ def score_block(
         ],
         schema=STORY_EDGE,
     )
+
+
+def _rows_of(edges: pa.RecordBatch, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
+    """Give the rows of the edges of which both articles are here, ascending.
+
+    Args:
+      edges: schema STORY_EDGE, at least.
+      keys: shape (n,), ascending.
+    """
+    if not len(keys):
+        return np.zeros((0, 2), np.int32)
+    ends = np.stack(
+        [column(edges, name) for name in ("article_key", "matched_key")], axis=1
+    )
+    rows = np.minimum(np.searchsorted(keys, ends), len(keys) - 1)
+    here = (keys[rows] == ends).all(axis=1)
+    return distinct_pairs(rows[here].astype(np.int32))
 
 
 # Columns that scoring does not read: much of what is shuffled.
@@ -365,23 +429,38 @@ class ScoreBlocks(beam.PTransform):
     Attributes:
       model_folder: where `pipeline.tune` wrote the story model.
       min_score: pairs that score less are no edges.
+      known: one STORY_EDGE batch, at least, of what earlier runs scored; None: nothing.
     """
 
     model_folder: str
     min_score: float = MIN_SCORE
+    known: beam.pvalue.AsSingleton | None = None
 
     def expand(
         self, blocks: beam.PCollection[tuple[int, Slice]]
     ) -> beam.PCollection[pa.RecordBatch]:
         """Gather each block and score it."""
         return (
-            blocks | "Gather blocks" >> beam.GroupByKey() | "Score" >> beam.Map(self._score)
+            blocks
+            | "Gather blocks" >> beam.GroupByKey()
+            | "Score"
+            >> beam.Map(
+                _score, self.model_folder, min_score=self.min_score, known=self.known
+            )
         )
 
-    def _score(self, block: tuple[int, Iterable[Slice]]) -> pa.RecordBatch:
-        return score_block(
-            # Read here and there, and copied once.
-            pa.Table.from_batches([read_slice(part) for part in block[1]]),
-            shared_story_model(self.model_folder),
-            min_score=self.min_score,
-        )
+
+def _score(
+    block: tuple[int, Iterable[Slice]],
+    model_folder: str,
+    *,
+    min_score: float,
+    known: pa.RecordBatch | None,
+) -> pa.RecordBatch:
+    return score_block(
+        # Read here and there, and copied once.
+        pa.Table.from_batches([read_slice(part) for part in block[1]]),
+        shared_story_model(model_folder),
+        min_score=min_score,
+        known=known,
+    )

@@ -5,7 +5,6 @@ decided from fingerprints is written down here with its evidence: the canonical 
 and why, and how each member stands to it.
 """
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,7 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.batch import column, with_column
+from schemas.article import CLEANED
+from schemas.batch import column, concatenate, with_column
+from schemas.fingerprint import FINGERPRINT
 from schemas.story import ARTICLES, CHANGES, INDEX, MEMBER, STORIES
 from transforms.canonical import Row, StoryEdge, resolve_story
 from transforms.evidence import match_rows
@@ -48,12 +49,80 @@ _RESOLVED_COLUMNS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Tables:
-    """The rows of one shard, by table."""
+# What is written of an article: the article, its fingerprint for the index, where it
+# belongs, and where it belonged.
+STORY_ARTICLE = pa.schema(
+    [
+        *CLEANED,
+        *(field for field in FINGERPRINT if field.name not in CLEANED.names),
+        # Null where the article was not embedded.
+        INDEX.field("vector"),
+        INDEX.field("is_representative"),
+        # Its fingerprint is known. That of an article of long ago is not.
+        pa.field("is_indexed", pa.bool_(), nullable=False),
+        pa.field("group_key", pa.uint64(), nullable=False),
+        pa.field("story_key", pa.uint64(), nullable=False),
+        # What an earlier run wrote of it; null for a new article.
+        pa.field("previous_story_id", pa.string()),
+        pa.field("previous_group_id", pa.string()),
+        pa.field("previous_relation", pa.string()),
+        # The run that it came in.
+        pa.field("run_id", pa.string(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.story_article", "version": "1"},
+)
 
-    rows: dict[str, pa.RecordBatch]
-    statistics: dict[str, int]
+
+def as_new(
+    articles: pa.RecordBatch,
+    run_id: str,
+    *,
+    groups: npt.NDArray[np.uint64],
+    stories: npt.NDArray[np.uint64],
+    representative: npt.NDArray[np.bool_],
+) -> pa.RecordBatch:
+    """Make STORY_ARTICLE rows of articles that no earlier run wrote of.
+
+    Args:
+      articles: n rows with the columns of CLEANED and FINGERPRINT, and perhaps `vector`.
+      run_id: of this run.
+      groups: shape (n,). Key of the copy group of each.
+      stories: shape (n,). Key of the story of each.
+      representative: shape (n,). Which stand for their copy group.
+    """
+    count = articles.num_rows
+    given = dict(zip(articles.schema.names, articles.columns, strict=True)) | {
+        "vector": vector_lists(articles),
+        "is_representative": pa.array(representative),
+        "is_indexed": pa.array(np.ones(count, np.bool_)),
+        "group_key": pa.array(groups),
+        "story_key": pa.array(stories),
+        "run_id": pa.repeat(run_id, count),
+    }
+    return pa.RecordBatch.from_arrays(
+        [
+            given[field.name].cast(field.type)
+            if field.name in given
+            else pa.nulls(count, field.type)
+            for field in STORY_ARTICLE
+        ],
+        schema=STORY_ARTICLE,
+    )
+
+
+def vector_lists(articles: pa.RecordBatch) -> pa.Array:
+    """Give the vectors of rows, null where an article was not embedded."""
+    if "vector" not in articles.schema.names:
+        return pa.nulls(articles.num_rows, pa.list_(pa.float16()))
+    vectors = column(articles, "vector")
+    width = vectors.shape[1]
+    embedded = vectors.any(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(np.where(embedded, width, 0))])
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()),
+        pa.array(vectors[embedded].reshape(-1), pa.float16()),
+        mask=pa.array(~embedded),
+    )
 
 
 def in_story_order(articles: pa.RecordBatch) -> pa.RecordBatch:
@@ -85,12 +154,11 @@ def story_tables(
     keywords: Keywords,
     find_rewrites: FindRewrites | None,
     follow_up: FollowUpRule,
-) -> Tables:
-    """Make the rows of the tables from the stories of one shard.
+) -> dict[str, pa.RecordBatch]:
+    """Make the rows of the tables from the stories of one shard, by table.
 
     Args:
-      articles: all members of the stories, with the columns of CLEANED, `group_key`,
-        `story_key`, `terms` and `lead_terms`.
+      articles: all members of the stories, schema STORY_ARTICLE.
       copy_edges: COPY_EVIDENCE rows whose first article is in the shard, near misses too.
       story_edges: STORY_EVIDENCE rows, likewise.
       run_id: of this run.
@@ -148,19 +216,22 @@ def story_tables(
             cosines[start + i] = standing.cosine
             scores[start + i] = standing.story_score
     ids = articles.column("article_id")
+    story_names = naming_rows(articles, "story", starts)
+    group_names = naming_rows(articles, "group", group_starts)
     decided |= {
-        "story_id": ids.take(pa.array(starts[story_of])),
-        "duplicate_group_id": ids.take(pa.array(group_starts[groups])),
+        "story_id": ids.take(pa.array(story_names[story_of])),
+        "duplicate_group_id": ids.take(pa.array(group_names[groups])),
         "relation": pa.array(relation, pa.string()),
         "matched_article_id": ids.take(pa.array(matched, mask=matched < 0)),
         "cosine": pa.array(cosines, pa.float32()),
         "story_score": pa.array(scores, pa.float32()),
-        "run_id": pa.repeat(run_id, count),
     }
-    tables = article_tables(articles, decided) | {
+    return article_tables(articles, decided) | {
+        "changes": change_rows(articles, decided, ids.take(pa.array(canonical)), run_id),
         "stories": story_rows(
             with_column(members, "relation", decided["relation"]),
             starts,
+            names=story_names,
             canonical=canonical,
             reasons=reasons,
             independent=independent,
@@ -174,8 +245,6 @@ def story_tables(
         ),
         "matches": match_rows(copy_edges, story_edges, together, run_id),
     }
-    copies = np.bincount(groups, minlength=group_starts.size) > 1
-    return Tables(tables, statistics(tables, copy_groups=int(copies.sum())))
 
 
 def _rewrites_of(
@@ -249,36 +318,111 @@ def copy_standings(
     }
 
 
+def naming_rows(
+    articles: pa.RecordBatch, kind: str, starts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Give the row of the article that each story, or copy group, is named after.
+
+    Args:
+      articles: schema STORY_ARTICLE, in story order.
+      kind: "story" or "group".
+      starts: shape (s,). The first row of each.
+
+    Returns:
+      Array of shape (s,): where an earlier run wrote of a member, the article whose key
+      is that of the story or group; else the first row.
+    """
+    keys, owners = column(articles, "article_key"), column(articles, f"{kind}_key")
+    known = articles.column(f"previous_{kind}_id").is_valid()
+    begun = np.isin(owners[starts], owners[known.to_numpy(zero_copy_only=False)])
+    rows = rows_among(keys, owners[starts])
+    return np.where(begun & (rows >= 0), rows, starts)
+
+
 def article_tables(
     articles: pa.RecordBatch, decided: Mapping[str, pa.Array]
 ) -> dict[str, pa.RecordBatch]:
-    """Make the rows of `articles`, `index` and `changes`.
+    """Make the rows of `articles` and `index`.
 
     Args:
-      articles: n rows with the columns of CLEANED and FINGERPRINT, and `vector`.
+      articles: n rows of STORY_ARTICLE.
       decided: the other columns of ARTICLES and INDEX, by name.
     """
-    given = dict(zip(articles.schema.names, articles.columns, strict=True)) | {
-        "change": pa.repeat("story_assigned", articles.num_rows),
-        "previous_id": pa.nulls(articles.num_rows, pa.string()),
-        **decided,
-    }
-    return {
+    given = {**dict(zip(articles.schema.names, articles.columns, strict=True)), **decided}
+    tables = {
         table: pa.RecordBatch.from_arrays(
             [given[name] for name in schema.names], schema=schema
         )
-        for table, schema in (
-            ("articles", ARTICLES),
-            ("index", INDEX),
-            ("changes", CHANGES),
-        )
+        for table, schema in (("articles", ARTICLES), ("index", INDEX))
     }
+    tables["index"] = tables["index"].filter(articles.column("is_indexed"))
+    return tables
+
+
+def change_rows(
+    articles: pa.RecordBatch,
+    decided: Mapping[str, pa.Array],
+    speakers: pa.Array,
+    run_id: str,
+) -> pa.RecordBatch:
+    """Make the rows of `changes`.
+
+    Args:
+      articles: n rows of STORY_ARTICLE, in story order.
+      decided: columns of ARTICLES.
+      speakers: of each story, in their order, the id of the article that speaks for it.
+      run_id: of this run.
+    """
+    ids, stories = articles.column("article_id"), decided["story_id"]
+    previous = articles.column("previous_story_id")
+    new = previous.is_null()
+    rows = [_changes("story_assigned", ids, stories, None, new, run_id)]
+    moved = pc.fill_null(pc.not_equal(previous, stories), False)
+    rows.append(_changes("story_merged", None, stories, previous, moved, run_id))
+    _, story_of = np.unique(column(articles, "story_key"), return_inverse=True)
+    first = np.r_[True, story_of[1:] != story_of[:-1]] if len(ids) else np.zeros(0, bool)
+    now = speakers.take(pa.array(np.cumsum(first) - 1))
+    spoke = pc.and_(
+        pc.fill_null(pc.equal(articles.column("previous_relation"), "canonical"), False),
+        pc.and_(pc.fill_null(pc.equal(previous, stories), False), pc.not_equal(ids, now)),
+    )
+    rows.append(_changes("canonical_changed", now, stories, ids, spoke, run_id))
+    group = articles.column("previous_group_id")
+    left = pc.fill_null(pc.not_equal(group, decided["duplicate_group_id"]), False)
+    rows.append(_changes("copy_group_changed", ids, stories, group, left, run_id))
+    return concatenate(rows, CHANGES)
+
+
+def _changes(
+    kind: str,
+    article_ids: pa.Array | None,
+    story_ids: pa.Array,
+    previous_ids: pa.Array | None,
+    chosen: pa.Array,
+    run_id: str,
+) -> pa.RecordBatch:
+    """Give the chosen changes of a kind, each once."""
+    count = len(chosen)
+    nothing = pa.nulls(count, pa.string())
+    columns = [
+        pa.repeat(kind, count),
+        nothing if article_ids is None else article_ids,
+        story_ids,
+        nothing if previous_ids is None else previous_ids,
+        pa.repeat(run_id, count),
+    ]
+    table = pa.Table.from_arrays(columns, schema=CHANGES).filter(chosen)
+    if article_ids is None:
+        table = table.group_by(CHANGES.names, use_threads=False).aggregate([])
+        table = table.select(CHANGES.names).cast(CHANGES)
+    return concatenate(table.to_batches(), CHANGES)
 
 
 def story_rows(
     members: pa.RecordBatch,
     starts: npt.NDArray[np.int64],
     *,
+    names: npt.NDArray[np.int64],
     canonical: npt.NDArray[np.int64],
     reasons: Sequence[str],
     independent: npt.NDArray[np.int32],
@@ -290,6 +434,7 @@ def story_rows(
     Args:
       members: n rows of COPIED with `relation`, in story order.
       starts: shape (s,), ascending. The first row of each story.
+      names: shape (s,). The row that each is named after.
       canonical: shape (s,). The row that speaks for each.
       reasons: s reasons for that.
       independent: shape (s,). Distinct origins of each.
@@ -306,7 +451,7 @@ def story_rows(
     order = np.lexsort((np.arange(rows), np.arange(rows) != canonical[story_of], story_of))
     listed = members.take(pa.array(order))
     columns = {
-        "story_id": ids.take(pa.array(starts)),
+        "story_id": ids.take(pa.array(names)),
         "canonical_article_id": ids.take(leading),
         "canonical_reason": pa.array(reasons, pa.string()),
         "title": members.column("headline").take(leading),
@@ -333,24 +478,35 @@ def story_rows(
     )
 
 
-def statistics(tables: Mapping[str, pa.RecordBatch], *, copy_groups: int) -> dict[str, int]:
-    """Count what the manifest tells of a shard, given its tables."""
-    articles, sizes = tables["articles"], tables["stories"].column("article_count")
-    vectors = tables["index"].column("vector")
-    notes = articles.column("notes").flatten()
-    dropped = pc.is_in(notes, pa.array(["implausible_date", "unreadable_date"]))
-    return {
-        "articles": articles.num_rows,
-        "copy_groups": copy_groups,
-        "stories": len(sizes),
-        "stories_of_several": pc.sum(pc.greater(sizes, 1)).as_py() or 0,
-        "largest_story": pc.max(sizes).as_py() or 0,
-        "removed_words": pc.sum(articles.column("removed_word_count")).as_py() or 0,
-        "embedded_articles": len(vectors) - vectors.null_count,
-        "thin_articles": pc.sum(articles.column("thin")).as_py() or 0,
-        "undated_articles": articles.column("published_at").null_count,
-        "dropped_dates": pc.sum(dropped).as_py() or 0,
-    }
+def statistics_of(table: str, rows: pa.RecordBatch) -> dict[str, int]:
+    """Count what the manifest tells of a file of a table.
+
+    Numbers add up over the files, but of "largest_story" the largest is taken.
+    """
+    if table == "articles":
+        notes = rows.column("notes").flatten()
+        dropped = pc.is_in(notes, pa.array(["implausible_date", "unreadable_date"]))
+        # A copy group stands in one file, as its story does.
+        groups = rows.column("duplicate_group_id").value_counts().field("counts")
+        return {
+            "articles": rows.num_rows,
+            "copy_groups": pc.sum(pc.greater(groups, 1)).as_py() or 0,
+            "removed_words": pc.sum(rows.column("removed_word_count")).as_py() or 0,
+            "thin_articles": pc.sum(rows.column("thin")).as_py() or 0,
+            "undated_articles": rows.column("published_at").null_count,
+            "dropped_dates": pc.sum(dropped).as_py() or 0,
+        }
+    if table == "stories":
+        sizes = rows.column("article_count")
+        return {
+            "stories": len(sizes),
+            "stories_of_several": pc.sum(pc.greater(sizes, 1)).as_py() or 0,
+            "largest_story": pc.max(sizes).as_py() or 0,
+        }
+    if table == "index":
+        vectors = rows.column("vector")
+        return {"embedded_articles": len(vectors) - vectors.null_count}
+    return {}
 
 
 def _latest(published: pa.Array, starts: npt.NDArray[np.int64]) -> pa.Array:

@@ -12,6 +12,7 @@ What embedding all articles would add beyond that is in docs/quality.md.
 """
 
 import dataclasses
+from collections.abc import Iterable
 
 import apache_beam as beam
 import numpy as np
@@ -21,7 +22,9 @@ import pyarrow as pa
 from schemas.batch import column, concatenate
 from schemas.match import STORY_EDGE
 from transforms.blocking import AssignBlocks
-from transforms.clustering import join_edges
+from transforms.clustering import Begun, join_edges
+from transforms.continuing import begun_together, prior_stories
+from transforms.copy_groups import COPY_GROUP
 from transforms.linkage import ABSENT, link_stories
 from transforms.story_model import DATA, shared_story_model
 from transforms.story_scoring import ScoreBlocks
@@ -50,6 +53,7 @@ def undecided_articles(
     absent: float,
     below: float = BELOW,
     above: float = ABOVE,
+    asked: npt.NDArray[np.bool_] | None = None,
     most: float = MOST,
     least: int = LEAST,
 ) -> npt.NDArray[np.int64]:
@@ -66,6 +70,7 @@ def undecided_articles(
       absent: root of the score of a pair that was not scored.
       below: two groups are undecided from this much below the threshold on.
       above: one group is undecided up to this much above it.
+      asked: shape (m,). Pairs that can be scored again; None: all.
       most: share of the articles of any pair that are given, at most.
       least: articles that are given even if they are more than that share.
 
@@ -91,6 +96,8 @@ def undecided_articles(
     means = (sums + absent * (possible - counts)) / possible
     undecided = np.where(within, means < threshold + above, means >= threshold - below)
     chosen = undecided[places] & (scores >= OPEN[0]) & (scores < OPEN[1])
+    if asked is not None:
+        chosen &= asked
     doubted = np.sort(pairs[chosen], axis=1)
     clear = np.abs(scores[chosen].astype(np.float64) - 0.5)
     doubted = doubted[np.lexsort((doubted[:, 1], doubted[:, 0], clear))]
@@ -100,7 +107,11 @@ def undecided_articles(
 
 
 def undecided_keys(
-    edges: pa.RecordBatch, *, threshold: float, absent: float = ABSENT
+    edges: pa.RecordBatch,
+    *,
+    threshold: float,
+    absent: float = ABSENT,
+    before: tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch] | None = None,
 ) -> npt.NDArray[np.uint64]:
     """Group articles by their edges; give the keys of undecided ones, ascending.
 
@@ -108,23 +119,44 @@ def undecided_keys(
       edges: STORY_EDGE rows in any order, of articles without embeddings.
       threshold: as of `undecided_articles`.
       absent: as of `undecided_articles`.
+      before: STORY_EDGE rows that earlier runs scored, LEDGER rows, ascending, and
+        COPY_GROUP rows of all articles whose copies changed; None: nothing came before.
     """
     edges = join_edges(edges)
-    ends = np.stack(
-        [column(edges, name) for name in ("article_key", "matched_key")], axis=1
-    )
-    keys, rows = np.unique(ends, return_inverse=True)
-    pairs = rows.reshape(ends.shape).astype(np.int32)
+    keys, pairs = np.unique(_ends(edges), return_inverse=True)
+    pairs = pairs.reshape(-1, 2)
     scores = column(edges, "story_score")
-    groups = link_stories(
-        pairs,
+    asked = together = None
+    if before is not None:
+        known, ledger, groups = before
+        known = known.filter(pa.array(np.isin(_ends(known), keys).all(axis=1)))
+        asked = np.arange(len(pairs) + known.num_rows) < len(pairs)
+        rows = np.searchsorted(keys, _ends(known))
+        pairs = np.concatenate([pairs, rows])
+        scores = np.concatenate([scores, column(known, "story_score")])
+        together = begun_together(*prior_stories(keys, groups, ledger), len(keys))
+        # Linking wants them in order.
+        order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+        pairs, scores, asked = pairs[order], scores[order], asked[order]
+    rows_of_pairs = pairs.astype(np.int32)
+    linked = link_stories(
+        rows_of_pairs,
         np.sqrt(scores.astype(np.float64)),
         len(keys),
         threshold=threshold,
         absent=absent,
+        together=together,
     )
-    chosen = undecided_articles(pairs, scores, groups, threshold=threshold, absent=absent)
+    chosen = undecided_articles(
+        rows_of_pairs, scores, linked, threshold=threshold, absent=absent, asked=asked
+    )
     return np.asarray(keys[chosen], np.uint64)
+
+
+def _ends(edges: pa.RecordBatch) -> npt.NDArray[np.uint64]:
+    return np.stack(
+        [column(edges, name) for name in ("article_key", "matched_key")], axis=1
+    )
 
 
 @dataclasses.dataclass(eq=False)
@@ -137,25 +169,44 @@ class FindUndecided(beam.PTransform):
       staging: folder of this attempt, where articles wait to be compared.
       model_folder: where `pipeline.tune` wrote the story model.
       block_size: articles compared in one place.
+      begun: as of `ScoreStories`.
     """
 
     staging: str
     model_folder: str = DATA
     block_size: int = 100_000
+    begun: Begun | None = None
 
     def expand(
         self, representatives: beam.PCollection[pa.RecordBatch]
     ) -> beam.PCollection[pa.RecordBatch]:
         """Score all blocks, gather the pairs in one place, look at their groups."""
+        begun = self.begun
         return (
             representatives
             | "Assign blocks" >> AssignBlocks(self.staging, self.block_size)
-            | "Score blocks" >> ScoreBlocks(self.model_folder)
+            | "Score blocks"
+            >> ScoreBlocks(self.model_folder, known=begun.known if begun else None)
             | "Gather edges" >> beam.combiners.ToList()
-            | "Choose" >> beam.Map(self._choose)
+            | "Choose"
+            >> beam.Map(_choose, self.model_folder, **(vars(begun) if begun else {}))
         )
 
-    def _choose(self, scored: list[pa.RecordBatch]) -> pa.RecordBatch:
-        threshold = shared_story_model(self.model_folder).threshold
-        keys = undecided_keys(concatenate(scored, STORY_EDGE), threshold=threshold)
-        return pa.RecordBatch.from_arrays([pa.array(keys)], schema=UNDECIDED)
+
+def _choose(
+    scored: list[pa.RecordBatch],
+    model_folder: str,
+    known: pa.RecordBatch | None = None,
+    ledger: pa.RecordBatch | None = None,
+    groups: Iterable[pa.RecordBatch] = (),
+) -> pa.RecordBatch:
+    before = None
+    if known is not None and ledger is not None:
+        formed = concatenate(groups, COPY_GROUP)
+        before = (known.select(STORY_EDGE.names), ledger, formed)
+    keys = undecided_keys(
+        concatenate(scored, STORY_EDGE),
+        threshold=shared_story_model(model_folder).threshold,
+        before=before,
+    )
+    return pa.RecordBatch.from_arrays([pa.array(keys)], schema=UNDECIDED)

@@ -1,0 +1,23 @@
+"""What a run is told of the articles that the output folder holds already."""
+
+import pyarrow as pa
+
+# One row an article that an earlier run wrote, whatever its age; ascending by article_key.
+LEDGER = pa.schema(
+    [
+        pa.field("article_key", pa.uint64(), nullable=False),
+        # Seconds since 1970, UTC; null when the article has no date.
+        pa.field("published", pa.int64()),
+        pa.field("word_count", pa.int32(), nullable=False),
+        # Key of the article that its copy group is named after, and of that of its story.
+        pa.field("group_key", pa.uint64(), nullable=False),
+        pa.field("story_key", pa.uint64(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.ledger", "version": "1"},
+)
+
+# Articles that are looked up: the keys of some, ascending.
+KEYS = pa.schema(
+    [pa.field("article_key", pa.uint64(), nullable=False)],
+    metadata={"schema": "newsdedup.keys", "version": "1"},
+)

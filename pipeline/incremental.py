@@ -33,7 +33,7 @@ from transforms.continuing import (
 from transforms.copy_groups import COPY_GROUP
 from transforms.embedding import EmbedArticles, vector_size
 from transforms.membership import STORY_MEMBERS
-from transforms.past import ReadPast, articles_of, join_keys
+from transforms.past import Arrivals, ReadPast, articles_of, join_keys, remembered_of
 from transforms.resolving import VECTOR
 
 # Settings that say where models are or how much is read, not what is decided.
@@ -128,17 +128,12 @@ def read_past(earlier: Earlier, config: Config) -> ReadPast:
 def earlier_copies(past: Collections) -> Collections:
     """Give what FindCopies needs of the past."""
     return {
-        "earlier_fingerprints": past["remembered"]
-        | "Fingerprints" >> beam.Map(_fingerprints),
+        "earlier_fingerprints": past["keyed"],
         "earlier_files": past["articles to compare"],
         "earlier_edges": past["copy_edges"],
         "ledger": past["ledger"],
         "representatives": past["representatives"],
     }
-
-
-def _fingerprints(remembered: pa.RecordBatch) -> pa.RecordBatch:
-    return remembered.select(FINGERPRINT.names).cast(FINGERPRINT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,8 +210,8 @@ def continuation(
     past: Collections, groups: beam.PCollection[pa.RecordBatch]
 ) -> Continuation:
     """Choose the old articles that stories are formed of."""
-    old = past["remembered"] | "Old nodes" >> beam.FlatMap(
-        _old_nodes, AsIter(groups)
+    old = past["index to group"] | "Old nodes" >> beam.FlatMap(
+        _old_nodes, AsSingleton(past["arrived"]), AsIter(groups)
     ).with_outputs("nodes", "vectors")
     return Continuation(past, groups, old["nodes"], old["vectors"])
 
@@ -228,8 +223,10 @@ Tagged: TypeAlias = (
 
 
 def _old_nodes(
-    remembered: pa.RecordBatch, groups: Iterable[pa.RecordBatch]
+    path: str, arrived: Arrivals, groups: Iterable[pa.RecordBatch]
 ) -> Iterator[Tagged]:
+    # Read again: to move them from one stage to another takes longer.
+    remembered = remembered_of(path, arrived)
     nodes, vectors = old_nodes(remembered, concatenate(groups, COPY_GROUP))
     yield beam.pvalue.TaggedOutput("nodes", nodes)
     yield beam.pvalue.TaggedOutput("vectors", vectors)

@@ -73,6 +73,18 @@ def test_the_medoid_speaks_for_a_story():
     assert answer.standings[0].cosine == 0.7
 
 
+def test_a_text_counts_as_often_as_it_was_printed():
+    told = [article(name, hour) for hour, name in enumerate("abcde")]
+    edges = [
+        StoryEdge(0, 3, 0.8, None),
+        StoryEdge(3, 4, 0.9, None),
+        StoryEdge(0, 4, 0.6, None),
+    ]
+    answer = resolved(told, groups=[[0, 1, 2], [3], [4]], story_edges=edges)
+    assert answer.canonical == 0
+    assert answer.reason == "closest to the 4 other articles, mean score 0.85"
+
+
 def test_of_two_reports_the_earlier_speaks():
     answer = resolved(
         [article("a", 3), article("b", 1)], story_edges=[StoryEdge(0, 1, 0.9, None)]

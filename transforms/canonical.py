@@ -1,7 +1,7 @@
 """Story by story: who speaks for it, how each member stands to that article, and why.
 
 The canonical article of a copy group is its speaker (see `speakers`). The canonical
-article of a story is its medoid: the speaker that those of the other groups are closest to
+article of a story is its medoid: the speaker that the articles of the story are closest to
 on average; if that is the rewrite of another report, the report that it rewrites. Neither
 choice moves an id: a story and a group are named after their first article, whoever speaks
 for them.
@@ -65,31 +65,37 @@ def first_key(article: Row) -> tuple[datetime.datetime, str]:
 
 
 def story_canonical(
-    speakers: Sequence[Row], scores: npt.NDArray[np.float64]
+    speakers: Sequence[Row],
+    scores: npt.NDArray[np.float64],
+    sizes: npt.NDArray[np.integer],
 ) -> tuple[int, str]:
-    """Choose the article that speaks for a story: the medoid, ties to the earliest.
+    """Choose the article that speaks for a story: the medoid, of two the earlier.
+
+    A text counts as often as it was printed: what five sites print is what they tell of
+    the event, and a report of its aftermath is not.
 
     Args:
       speakers: the canonical article of each of n copy groups.
       scores: shape (n, n), symmetric. Story scores, 0 where a pair was not scored.
+      sizes: shape (n,). Articles of each group.
 
     Returns:
       Its position and the reason, for a person.
     """
-    means = scores.sum(axis=1) / max(len(speakers) - 1, 1)
+    if len(speakers) == 2:
+        dates = [speaker["published_at"] for speaker in speakers]
+        known = None not in dates and dates[0] != dates[1]
+        first = min(range(2), key=lambda i: first_key(speakers[i]))
+        return first, "earlier of two reports" if known else "one of two reports, by id"
+    others = int(sizes.sum()) - 1
+    means = (scores @ sizes + sizes - 1) / max(others, 1)
     # Float32 scores that agree to six digits are equal to a reader.
     best = min(
         range(len(speakers)),
         key=lambda i: (-round(float(means[i]), 6), first_key(speakers[i])),
     )
-    if len(speakers) == 2:
-        dates = [speaker["published_at"] for speaker in speakers]
-        known = None not in dates and dates[0] != dates[1]
-        return best, "earlier of two reports" if known else "one of two reports, by id"
-    return (
-        best,
-        f"closest to the {len(speakers) - 1} other reports, mean score {means[best]:.2f}",
-    )
+    kind = "reports" if others == len(speakers) - 1 else "articles"
+    return best, f"closest to the {others} other {kind}, mean score {means[best]:.2f}"
 
 
 def resolve_story(
@@ -114,7 +120,9 @@ def resolve_story(
     """
     standings: dict[int, Standing] = {}
     scores, cosines = _group_scores(story_edges, group_of, len(speakers))
-    leader, reason = story_canonical([articles[i] for i in speakers], scores)
+    leader, reason = story_canonical(
+        [articles[i] for i in speakers], scores, np.bincount(group_of)
+    )
     if leader in rewrites:
         leader = origin(leader, rewrites)
         family = sum(origin(i, rewrites) == leader for i in rewrites)
@@ -153,6 +161,9 @@ def _group_scores(
     cosines: dict[tuple[int, int], float] = {}
     for edge in edges:
         left, right = group_of[edge.left], group_of[edge.right]
+        # Who stands for a group may change from run to run.
+        if edge.story_score <= scores[left, right]:
+            continue
         scores[left, right] = scores[right, left] = edge.story_score
         if edge.cosine is not None:
             cosines[left, right] = cosines[right, left] = edge.cosine

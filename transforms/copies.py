@@ -263,11 +263,11 @@ class FindCopies(beam.PTransform):
     batch if there is any group.
 
     Where earlier runs wrote of articles, the dict has besides: `earlier_fingerprints`, of
-    those articles; `earlier_files`, paths of the files of `articles/`; and single elements
-    `ledger` (LEDGER), `representatives` (KEYS: who of them stands for a copy group) and
-    `earlier_edges` (COPY_EVIDENCE, all pairs that were compared). Then `groups` lists
-    every article that was compared, and those that hang together with it, each in a group,
-    if only in one of its own.
+    those articles, or the columns of it that keys are made of; `earlier_files`, paths of
+    the files of `articles/`; and single elements: `ledger` (LEDGER), `representatives`
+    (KEYS: who of them stands for a copy group) and `earlier_edges` (COPY_EVIDENCE, all
+    pairs that were compared). Then `groups` lists every article that was compared, and
+    those that hang together with it, each in a group, if only in one of its own.
 
     Attributes:
       thresholds: what makes two articles copies.

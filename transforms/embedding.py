@@ -10,7 +10,7 @@ copy group is embedded, and by default only those of undecided stories (`undecid
 the first `max_tokens` tokens of each; and one model is loaded per worker process.
 
 Matrices are multiplied in half precision (bfloat16) where the processor can do that by
-itself, for that halves the time. It changes a cosine in the third decimal place, so
+itself, for that halves the time. It changes a cosine in the fourth decimal place, so
 workers of one job should be machines of one kind.
 
 N. Reimers and I. Gurevych, "Sentence-BERT", 2019.

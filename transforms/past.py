@@ -47,6 +47,15 @@ REMEMBERED = pa.schema(
     ],
     metadata={"schema": "newsdedup.remembered", "version": "1"},
 )
+# What of it copies are found by.
+COMPARED_BY_KEYS = (
+    "article_key",
+    "published",
+    "text_key",
+    "signature",
+    "passage_keys",
+    "is_representative",
+)
 
 
 def id_keys(ids: pa.Array) -> npt.NDArray[np.uint64]:
@@ -181,21 +190,30 @@ def arrivals(
     return Arrivals(days, copies_reach, reach)
 
 
-def remembered_of(path: str, arrived: Arrivals) -> pa.RecordBatch:
-    """Read the REMEMBERED rows of a file of `index/` that new articles can meet."""
+def remembered_of(
+    path: str, arrived: Arrivals, names: Sequence[str] = REMEMBERED.names
+) -> pa.RecordBatch:
+    """Read rows of a file of `index/` that new articles can meet.
+
+    Args:
+      path: of the file.
+      arrived: see there.
+      names: columns of REMEMBERED, `published` among them.
+    """
     days = arrived.days
     reach = max(arrived.copies_reach, arrived.stories_reach)
-    names = [name for name in REMEMBERED.names if name in INDEX.names]
+    stored = [name for name in names if name in INDEX.names]
     found = pc.field("published").is_null()
     if len(days):
         first = int((days[0] - reach) * _SECONDS_A_DAY) - 1
         last = int((days[-1] + 1 + reach) * _SECONDS_A_DAY) + 1
         found |= (pc.field("published") >= first) & (pc.field("published") <= last)
-    rows = read_part(path, names, found)
+    rows = read_part(path, stored, found)
     rows = rows.filter(pa.array(days_apart(rows.column("published"), days) <= reach))
     recent = days_apart(rows.column("published"), days) <= arrived.stories_reach
     rows = with_column(rows, "is_recent", pa.array(recent))
-    return rows.select(REMEMBERED.names).cast(REMEMBERED)
+    schema = pa.schema([REMEMBERED.field(name) for name in names])
+    return rows.select(list(names)).cast(schema)
 
 
 def copy_edges_of(path: str) -> pa.RecordBatch:
@@ -273,7 +291,8 @@ class ReadPast(beam.PTransform):
     Takes batches of new articles with `published_at`. Gives a dict. Single elements are
     `ledger` (LEDGER), `representatives` (KEYS: who stands for a copy group), `copy_edges`
     (COPY_EVIDENCE) and `story_edges` (STORY_EVIDENCE), all pairs that earlier runs kept.
-    `remembered` are REMEMBERED batches; `articles` and `index` the paths of files.
+    `arrived` (Arrivals) says what is near; `keyed` are batches of the columns
+    COMPARED_BY_KEYS of what is; the other names are paths of files, by their use.
 
     Attributes:
       files: table -> paths of its files in force.
@@ -316,8 +335,8 @@ class ReadPast(beam.PTransform):
                 least_articles=self.least_articles,
             )
         )
-        remembered = files("index", "remember") | "Read index" >> beam.FlatMap(
-            _remembered, beam.pvalue.AsSingleton(arrived)
+        keyed = files("index", "compare") | "Read index" >> beam.FlatMap(
+            _keyed, beam.pvalue.AsSingleton(arrived)
         )
         gathered = {
             name: files("matches", name)
@@ -331,8 +350,9 @@ class ReadPast(beam.PTransform):
         }
         return {
             "ledger": ledger,
-            "remembered": remembered,
-            "representatives": remembered
+            "arrived": arrived,
+            "keyed": keyed,
+            "representatives": keyed
             | "Standing" >> beam.Map(_standing)
             | "Gather standing" >> beam.combiners.ToList()
             | "Join standing" >> beam.Map(join_keys),
@@ -343,14 +363,15 @@ class ReadPast(beam.PTransform):
                     ("articles", "compare"),
                     ("articles", "embed"),
                     ("articles", "write"),
+                    ("index", "group"),
                     ("index", "write"),
                 )
             },
         }
 
 
-def _remembered(path: str, arrived: Arrivals) -> Iterator[pa.RecordBatch]:
-    rows = remembered_of(path, arrived)
+def _keyed(path: str, arrived: Arrivals) -> Iterator[pa.RecordBatch]:
+    rows = remembered_of(path, arrived, COMPARED_BY_KEYS)
     if rows.num_rows:
         yield rows
 

@@ -12,14 +12,8 @@ from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from transforms.fingerprint import FingerprintArticles
 from transforms.relations import FollowUpRule
 from transforms.resolving import as_before, shard_count, story_shards
-from transforms.tables import (
-    STORY_ARTICLE,
-    as_new,
-    in_story_order,
-    statistics_of,
-    story_tables,
-    vector_lists,
-)
+from transforms.story_articles import STORY_ARTICLE, as_new, vector_lists
+from transforms.tables import in_story_order, statistics_of, story_tables
 
 PASSAGE = {"start": 0, "end": 9, "matched_start": 2, "matched_end": 11}
 TEXT = (

@@ -23,16 +23,16 @@ from schemas.article import TIMESTAMP
 from schemas.batch import Collections, column, concatenate, split_by, with_column
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from schemas.story import ARTICLES, STORIES
+from transforms.changes import change_rows
 from transforms.evidence import match_rows
 from transforms.membership import look_up
 from transforms.parquet import Part, write_part
 from transforms.resolving import shard_count, story_shards
 from transforms.speakers import COPIED, copied, edges_between, group_speakers, rows_among
 from transforms.spilling import Spilled, parts, read_back
+from transforms.story_articles import as_new
 from transforms.tables import (
     article_tables,
-    as_new,
-    change_rows,
     copy_standings,
     in_row_order,
     in_story_order,

@@ -32,14 +32,9 @@ from transforms.relations import FollowUpRule, RewriteRule
 from transforms.rewrites import Rewrites, find_rewrites
 from transforms.speakers import rows_among
 from transforms.spilling import Slice, Spilled, read_back, read_slice, spill_shards
+from transforms.story_articles import STORY_ARTICLE, as_new, vector_lists
 from transforms.story_model import DATA, shared_story_model
-from transforms.tables import (
-    STORY_ARTICLE,
-    as_new,
-    statistics_of,
-    story_tables,
-    vector_lists,
-)
+from transforms.tables import statistics_of, story_tables
 from transforms.term_vectors import document_shares, inverse_document_frequencies
 
 # Tokens of a sentence that are embedded when two reports are aligned.

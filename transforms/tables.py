@@ -13,11 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.article import CLEANED
-from schemas.batch import column, concatenate, with_column
-from schemas.fingerprint import FINGERPRINT
-from schemas.story import ARTICLES, CHANGES, INDEX, MEMBER, STORIES
+from schemas.batch import column, with_column
+from schemas.story import ARTICLES, INDEX, MEMBER, STORIES
 from transforms.canonical import Row, StoryEdge, resolve_story
+from transforms.changes import change_rows, naming_rows
 from transforms.evidence import match_rows
 from transforms.relations import FollowUpRule
 from transforms.rewrites import Rewrites
@@ -47,82 +46,6 @@ _RESOLVED_COLUMNS = (
     "terms",
     "lead_terms",
 )
-
-
-# What is written of an article: the article, its fingerprint for the index, where it
-# belongs, and where it belonged.
-STORY_ARTICLE = pa.schema(
-    [
-        *CLEANED,
-        *(field for field in FINGERPRINT if field.name not in CLEANED.names),
-        # Null where the article was not embedded.
-        INDEX.field("vector"),
-        INDEX.field("is_representative"),
-        # Its fingerprint is known. That of an article of long ago is not.
-        pa.field("is_indexed", pa.bool_(), nullable=False),
-        pa.field("group_key", pa.uint64(), nullable=False),
-        pa.field("story_key", pa.uint64(), nullable=False),
-        # What an earlier run wrote of it; null for a new article.
-        pa.field("previous_story_id", pa.string()),
-        pa.field("previous_group_id", pa.string()),
-        pa.field("previous_relation", pa.string()),
-        # The run that it came in.
-        pa.field("run_id", pa.string(), nullable=False),
-    ],
-    metadata={"schema": "newsdedup.story_article", "version": "1"},
-)
-
-
-def as_new(
-    articles: pa.RecordBatch,
-    run_id: str,
-    *,
-    groups: npt.NDArray[np.uint64],
-    stories: npt.NDArray[np.uint64],
-    representative: npt.NDArray[np.bool_],
-) -> pa.RecordBatch:
-    """Make STORY_ARTICLE rows of articles that no earlier run wrote of.
-
-    Args:
-      articles: n rows with the columns of CLEANED and FINGERPRINT, and perhaps `vector`.
-      run_id: of this run.
-      groups: shape (n,). Key of the copy group of each.
-      stories: shape (n,). Key of the story of each.
-      representative: shape (n,). Which stand for their copy group.
-    """
-    count = articles.num_rows
-    given = dict(zip(articles.schema.names, articles.columns, strict=True)) | {
-        "vector": vector_lists(articles),
-        "is_representative": pa.array(representative),
-        "is_indexed": pa.array(np.ones(count, np.bool_)),
-        "group_key": pa.array(groups),
-        "story_key": pa.array(stories),
-        "run_id": pa.repeat(run_id, count),
-    }
-    return pa.RecordBatch.from_arrays(
-        [
-            given[field.name].cast(field.type)
-            if field.name in given
-            else pa.nulls(count, field.type)
-            for field in STORY_ARTICLE
-        ],
-        schema=STORY_ARTICLE,
-    )
-
-
-def vector_lists(articles: pa.RecordBatch) -> pa.Array:
-    """Give the vectors of rows, null where an article was not embedded."""
-    if "vector" not in articles.schema.names:
-        return pa.nulls(articles.num_rows, pa.list_(pa.float16()))
-    vectors = column(articles, "vector")
-    width = vectors.shape[1]
-    embedded = vectors.any(axis=1)
-    offsets = np.concatenate([[0], np.cumsum(np.where(embedded, width, 0))])
-    return pa.ListArray.from_arrays(
-        pa.array(offsets, pa.int32()),
-        pa.array(vectors[embedded].reshape(-1), pa.float16()),
-        mask=pa.array(~embedded),
-    )
 
 
 def in_story_order(articles: pa.RecordBatch) -> pa.RecordBatch:
@@ -318,27 +241,6 @@ def copy_standings(
     }
 
 
-def naming_rows(
-    articles: pa.RecordBatch, kind: str, starts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Give the row of the article that each story, or copy group, is named after.
-
-    Args:
-      articles: schema STORY_ARTICLE, in story order.
-      kind: "story" or "group".
-      starts: shape (s,). The first row of each.
-
-    Returns:
-      Array of shape (s,): where an earlier run wrote of a member, the article whose key
-      is that of the story or group; else the first row.
-    """
-    keys, owners = column(articles, "article_key"), column(articles, f"{kind}_key")
-    known = articles.column(f"previous_{kind}_id").is_valid()
-    begun = np.isin(owners[starts], owners[known.to_numpy(zero_copy_only=False)])
-    rows = rows_among(keys, owners[starts])
-    return np.where(begun & (rows >= 0), rows, starts)
-
-
 def article_tables(
     articles: pa.RecordBatch, decided: Mapping[str, pa.Array]
 ) -> dict[str, pa.RecordBatch]:
@@ -357,65 +259,6 @@ def article_tables(
     }
     tables["index"] = tables["index"].filter(articles.column("is_indexed"))
     return tables
-
-
-def change_rows(
-    articles: pa.RecordBatch,
-    decided: Mapping[str, pa.Array],
-    speakers: pa.Array,
-    run_id: str,
-) -> pa.RecordBatch:
-    """Make the rows of `changes`.
-
-    Args:
-      articles: n rows of STORY_ARTICLE, in story order.
-      decided: columns of ARTICLES.
-      speakers: of each story, in their order, the id of the article that speaks for it.
-      run_id: of this run.
-    """
-    ids, stories = articles.column("article_id"), decided["story_id"]
-    previous = articles.column("previous_story_id")
-    new = previous.is_null()
-    rows = [_changes("story_assigned", ids, stories, None, new, run_id)]
-    moved = pc.fill_null(pc.not_equal(previous, stories), False)
-    rows.append(_changes("story_merged", None, stories, previous, moved, run_id))
-    _, story_of = np.unique(column(articles, "story_key"), return_inverse=True)
-    first = np.r_[True, story_of[1:] != story_of[:-1]] if len(ids) else np.zeros(0, bool)
-    now = speakers.take(pa.array(np.cumsum(first) - 1))
-    spoke = pc.and_(
-        pc.fill_null(pc.equal(articles.column("previous_relation"), "canonical"), False),
-        pc.and_(pc.fill_null(pc.equal(previous, stories), False), pc.not_equal(ids, now)),
-    )
-    rows.append(_changes("canonical_changed", now, stories, ids, spoke, run_id))
-    group = articles.column("previous_group_id")
-    left = pc.fill_null(pc.not_equal(group, decided["duplicate_group_id"]), False)
-    rows.append(_changes("copy_group_changed", ids, stories, group, left, run_id))
-    return concatenate(rows, CHANGES)
-
-
-def _changes(
-    kind: str,
-    article_ids: pa.Array | None,
-    story_ids: pa.Array,
-    previous_ids: pa.Array | None,
-    chosen: pa.Array,
-    run_id: str,
-) -> pa.RecordBatch:
-    """Give the chosen changes of a kind, each once."""
-    count = len(chosen)
-    nothing = pa.nulls(count, pa.string())
-    columns = [
-        pa.repeat(kind, count),
-        nothing if article_ids is None else article_ids,
-        story_ids,
-        nothing if previous_ids is None else previous_ids,
-        pa.repeat(run_id, count),
-    ]
-    table = pa.Table.from_arrays(columns, schema=CHANGES).filter(chosen)
-    if article_ids is None:
-        table = table.group_by(CHANGES.names, use_threads=False).aggregate([])
-        table = table.select(CHANGES.names).cast(CHANGES)
-    return concatenate(table.to_batches(), CHANGES)
 
 
 def story_rows(

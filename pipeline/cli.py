@@ -147,11 +147,13 @@ def run(
     from pipeline.incremental import Additions
     from pipeline.progress import shown
     from pipeline.show import print_summary
+    from transforms.parquet import read_manifest
 
     if incremental and overwrite:
         raise click.UsageError("--incremental and --overwrite exclude each other")
 
     started = time.monotonic()
+    before = read_manifest(output) if incremental else None
     with shown(quiet=quiet):
         manifest = batch.run(
             inputs,
@@ -163,8 +165,12 @@ def run(
             run_id=run_id,
             beam_flags=context.args,
         )
-    if not quiet:
-        print_summary(output, manifest, seconds=time.monotonic() - started)
+    if quiet:
+        return
+    if manifest == before:
+        click.echo("nothing new: earlier runs read every file, this one changed nothing")
+        return
+    print_summary(output, manifest, seconds=time.monotonic() - started)
 
 
 @newsdedup.command(

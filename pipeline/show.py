@@ -63,8 +63,10 @@ def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> N
     table.add_column(justify="right")
     # A run without articles has no statistics.
     found = defaultdict(int, manifest["statistics"])
-    counts = [
-        ("articles", f"{found['articles']:,}"),
+    counts = [("articles", f"{found['articles']:,}")]
+    if len(manifest["runs"]) > 1:
+        counts.append(("added by this run", f"{manifest['runs'][-1]['articles']:,}"))
+    counts += [
         ("rejects", f"{rejects:,}"),
         ("copy groups", f"{found['copy_groups']:,}"),
         ("stories", f"{found['stories']:,}"),

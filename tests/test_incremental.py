@@ -13,6 +13,7 @@ import pytest
 
 from pipeline import batch
 from pipeline.agreement import bcubed
+from pipeline.cli import main
 from pipeline.config import Config
 from pipeline.incremental import Additions, differing_settings
 from pipeline.show import read_table
@@ -157,6 +158,21 @@ def test_the_same_run_again_changes_nothing(grown):
     output, states = grown
     assert add(output, INCREMENTS[1]) == states[-1][0]
     assert json.loads(Path(output, "manifest.json").read_text()) == states[-1][0]
+
+
+def test_the_command_says_what_was_added_and_that_nothing_was(tmp_path, capsys):
+    output = str(tmp_path / "out")
+
+    def run(name):
+        inputs = ["--input", f"{EXAMPLES}/{name}", "--output", output]
+        assert main(["run", *inputs, "--no-stories", "--incremental"]) == 0
+        return capsys.readouterr().out
+
+    assert "added by this run" not in run("articles-4*")
+    assert "added by this run" in run("articles-3*")
+    assert run("articles-3*") == (
+        "nothing new: earlier runs read every file, this one changed nothing\n"
+    )
 
 
 def test_articles_that_come_again_are_rejected(tmp_path):

@@ -69,7 +69,7 @@ _LOOKBACK = click.option(
     default=7.0,
     show_default=True,
     metavar="DAYS",
-    help="with --incremental: days within which a new article can join a story",
+    help="days within which a new article can join a story that has begun",
 )
 _INDEX_DAYS = click.option(
     "--index-days",
@@ -77,7 +77,7 @@ _INDEX_DAYS = click.option(
     default=90.0,
     show_default=True,
     metavar="DAYS",
-    help="with --incremental: days before the newest article that fingerprints are kept",
+    help="days before the newest article for which later runs know fingerprints",
 )
 _FIELD = click.option(
     "--field",
@@ -139,6 +139,7 @@ def run(
     newsdedup run --input 'news/*.jsonl.gz' --output out
     newsdedup run --input 'pages/*.html' --input 'wire/*.parquet' --output out
     newsdedup run --input dump.jsonl --field text=body --output out
+    newsdedup run --input 'today/*.jsonl' --output out --incremental
 
     Flags of Apache Beam (--runner, --direct_num_workers, ...) pass through unchanged.
     """
@@ -168,7 +169,7 @@ def run(
     if quiet:
         return
     if manifest == before:
-        click.echo("nothing new: earlier runs read every file, this one changed nothing")
+        click.echo("nothing new: an earlier run did this, or read every file of it")
         return
     print_summary(output, manifest, seconds=time.monotonic() - started)
 

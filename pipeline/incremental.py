@@ -363,7 +363,7 @@ def copies_as_stories(
     arrived: beam.PCollection[pa.RecordBatch],
     groups: beam.PCollection[pa.RecordBatch],
 ) -> Collections:
-    """Make every copy group a story: a dict as of ScoreStories, without `edges`.
+    """Make every copy group a story: a dict as of ScoreStories, no edges in it.
 
     Args:
       past: as of ReadPast.

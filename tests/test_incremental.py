@@ -171,7 +171,7 @@ def test_the_command_says_what_was_added_and_that_nothing_was(tmp_path, capsys):
     assert "added by this run" not in run("articles-4*")
     assert "added by this run" in run("articles-3*")
     assert run("articles-3*") == (
-        "nothing new: earlier runs read every file, this one changed nothing\n"
+        "nothing new: an earlier run did this, or read every file of it\n"
     )
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,23 +89,51 @@ def check_output(output: str, *, overwrite: bool) -> None:
         )
 
 
-def run_identifier(files: Sequence[str], config: Config, fields: Mapping[str, str]) -> str:
+def file_contents(files: Sequence[str]) -> dict[str, str]:
+    """Give 16 hexadecimal digits for each file, which say its name and content.
+
+    See `file_identities`.
+    """
+    return {
+        file: hashlib.sha256(identity.encode()).hexdigest()[:16]
+        for file, identity in file_identities(files).items()
+    }
+
+
+def model_contents(config: Config) -> dict[str, str]:
+    """Give 16 hexadecimal digits for each model, whatever folder it is in."""
+    folders = {"page model": config.page_model_folder}
+    if config.stories:
+        folders["story model"] = config.story_model_folder
+    found = {}
+    for kind, folder in folders.items():
+        files = file_contents([file.path for file in os.scandir(folder)])
+        digest = hashlib.sha256(json.dumps(sorted(files.values())).encode())
+        found[kind] = digest.hexdigest()[:16]
+    return found
+
+
+def run_identifier(
+    contents: Iterable[str],
+    models: Mapping[str, str],
+    config: Config,
+    fields: Mapping[str, str],
+) -> str:
     """Name a run after its input and settings: the same again is the same run.
 
-    The content of the input counts, and that of the models, not the folders they are
-    in; see `file_identities`.
+    Args:
+      contents: of the input, as of `file_contents`.
+      models: as of `model_contents`.
+      config: settings.
+      fields: our field -> its name in the input.
     """
-    folders = {config.page_model_folder}
-    if config.stories:
-        folders.add(config.story_model_folder)
-    models = [model.path for folder in folders for model in os.scandir(folder)]
-    content = [
+    named = [
         config.digest(),
         sorted(fields.items()),
-        sorted(file_identities(models).values()),
-        sorted(file_identities(files).values()),
+        sorted(models.items()),
+        sorted(contents),
     ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:12]
 
 
 def _first_inside(files: Sequence[str], output: str) -> str | None:
@@ -142,20 +170,24 @@ def _check_models(config: Config) -> None:
             raise ValueError(f"{kind} {name} must hold JSON: {error}") from error
 
 
-def remembered_furniture(folder: str) -> pa.RecordBatch | None:
-    """Read which lines recurred in an earlier run; None for "none".
+def remembered_furniture(folders: Iterable[str]) -> pa.RecordBatch | None:
+    """Read which lines recurred in earlier runs; None for none but "none".
 
     Raises:
-      ValueError: if no run has finished in the folder.
+      ValueError: if no run has finished in one of the folders.
     """
-    if folder == "none":
+    found = []
+    for folder in folders:
+        if folder == "none":
+            continue
+        try:
+            recurs = pc.field("reason") == "recurs"
+            found.append(read_table(folder, "boilerplate", ["source", "line"], recurs))
+        except OSError as error:
+            raise ValueError(f"known furniture {folder} cannot be read: {error}") from error
+    if not found:
         return None
-    try:
-        rows = read_table(
-            folder, "boilerplate", ["source", "line"], pc.field("reason") == "recurs"
-        )
-    except OSError as error:
-        raise ValueError(f"known furniture {folder} cannot be read: {error}") from error
+    rows = pa.concat_tables(found)
     columns = [rows.column(name).combine_chunks() for name in ("source", "line")]
     return remembered_lines(*columns)
 
@@ -199,15 +231,16 @@ def run(
     _check_models(config)
     previous = read_manifest(output)
     earlier = None
-    contents = {file: _short(text) for file, text in file_identities(files).items()}
+    contents, models = file_contents(files), model_contents(config)
     if additions is not None and previous is not None:
-        earlier = earlier_runs(output, previous, config, additions)
+        earlier = earlier_runs(output, previous, config, models, additions)
         read = {content for run in earlier.runs for content in run["files"]}
         files = [file for file in files if contents[file] not in read]
         if not files or run_id in {run["run_id"] for run in earlier.runs}:
             return previous
-    run_id = run_id or run_identifier(files, config, fields)
-    remembered = remembered_furniture(config.known_furniture if earlier is None else output)
+    read_files = sorted({contents[file] for file in files})
+    run_id = run_id or run_identifier(read_files, models, config, fields)
+    remembered = remembered_furniture([config.known_furniture, *([output] * bool(earlier))])
     local = not any(flag.startswith("--runner") for flag in beam_flags)
     if local and config.uses_model:
         # In this process the workers find it loaded.
@@ -233,11 +266,15 @@ def run(
             staging=staging,
             run_id=run_id,
             latest=datetime.datetime.now(datetime.UTC),
-            settings={"run_id": run_id, "config": dataclasses.asdict(config)},
+            settings={
+                "run_id": run_id,
+                "config": dataclasses.asdict(config),
+                "models": models,
+            },
             replaces=(previous or {}).get("commit"),
             remembered=remembered,
             earlier=earlier,
-            read_files=sorted({contents[file] for file in files}),
+            read_files=read_files,
         )
         _run_to_end(pipeline)
     except BaseException:
@@ -249,10 +286,6 @@ def run(
     if manifest is None:
         raise ValueError(f"a finished run must leave {MANIFEST} in {output}, found none")
     return manifest
-
-
-def _short(identity: str) -> str:
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def _withdraw(output: str, staging: str) -> None:

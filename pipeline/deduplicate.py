@@ -285,7 +285,7 @@ class Deduplicate(beam.PTransform):
             "membership": members,
             "changed": changed,
         } | "Carry over" >> CarryOver(
-            earlier.files, self._schemas(), self.staging, earlier.index_days
+            earlier.files, self._schemas(), self.staging, earlier.additions.index_days
         )
         return (resolved, carried) | "Written and carried" >> beam.Flatten()
 

@@ -36,25 +36,8 @@ from transforms.membership import STORY_MEMBERS
 from transforms.past import Arrivals, ReadPast, articles_of, join_keys, remembered_of
 from transforms.resolving import VECTOR
 
-# Settings that say where models are or how much is read, not what is decided.
-_FREE = ("known_furniture", "block_size")
-
-
-@dataclasses.dataclass(frozen=True)
-class Earlier:
-    """What an output folder holds when a run that adds to it begins.
-
-    Attributes:
-      files: table -> its files in force.
-      runs: what the manifest tells of the runs so far.
-      lookback: days within which a new article can join a story.
-      index_days: days before the newest article that fingerprints are kept.
-    """
-
-    files: Mapping[str, Sequence[Stored]]
-    runs: Sequence[Mapping[str, Any]]
-    lookback: float
-    index_days: float
+# Settings that say where models are, which count by their content, or how much is read.
+_FREE = ("known_furniture", "page_model", "story_model", "block_size")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,18 +67,45 @@ class Additions:
             )
 
 
+@dataclasses.dataclass(frozen=True)
+class Earlier:
+    """What an output folder holds when a run that adds to it begins.
+
+    Attributes:
+      files: table -> its files in force.
+      runs: what the manifest tells of the runs so far.
+      additions: how this one adds.
+    """
+
+    files: Mapping[str, Sequence[Stored]]
+    runs: Sequence[Mapping[str, Any]]
+    additions: Additions
+
+
 def earlier_runs(
-    output: str, manifest: Mapping[str, Any], config: Config, additions: Additions
+    output: str,
+    manifest: Mapping[str, Any],
+    config: Config,
+    models: Mapping[str, str],
+    additions: Additions,
 ) -> Earlier:
     """Find what a run that adds to an output folder goes on with.
 
+    Args:
+      output: the folder.
+      manifest: that is in force there.
+      config: settings of this run.
+      models: what tells the content of each model.
+      additions: how it adds.
+
     Raises:
-      ValueError: if earlier runs decided by other settings.
+      ValueError: if earlier runs decided by other settings or models.
     """
-    differing = differing_settings(manifest["config"], dataclasses.asdict(config))
+    before = {**manifest["config"], **manifest["models"]}
+    differing = differing_settings(before, {**dataclasses.asdict(config), **models})
     if differing:
         told = ", ".join(
-            f"{name} was {before} and is {now}" for name, (before, now) in differing.items()
+            f"{name} was {was} and is {now}" for name, (was, now) in differing.items()
         )
         raise ValueError(
             f"settings must be those of the earlier runs in {output}: {told}; "
@@ -113,7 +123,7 @@ def earlier_runs(
         ]
         for table, entries in manifest["tables"].items()
     }
-    return Earlier(files, manifest["runs"], additions.lookback, additions.index_days)
+    return Earlier(files, manifest["runs"], additions)
 
 
 def read_past(earlier: Earlier, config: Config) -> ReadPast:
@@ -121,7 +131,7 @@ def read_past(earlier: Earlier, config: Config) -> ReadPast:
     return ReadPast(
         {table: [file.path for file in files] for table, files in earlier.files.items()},
         copies_reach=config.copy_window_days,
-        lookback=earlier.lookback,
+        lookback=earlier.additions.lookback,
     )
 
 
@@ -412,7 +422,7 @@ def differing_settings(
 ) -> dict[str, tuple[Any, Any]]:
     """Find the settings in which a run differs from those before it on its folder.
 
-    Where models lie and how much is read at once may differ.
+    Where models lie and how much is compared in one place may differ.
     """
     return {
         name: (before.get(name), value)

@@ -50,7 +50,7 @@ ARTICLES = pa.schema(
         pa.field("notes", pa.list_(pa.string()), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.articles", "version": "1"},
+    metadata={"schema": "newsdedup.articles", "version": "2"},
 )
 
 MEMBER = pa.struct(
@@ -142,5 +142,5 @@ INDEX = pa.schema(
         pa.field("duplicate_group_id", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.index", "version": "1"},
+    metadata={"schema": "newsdedup.index", "version": "2"},
 )

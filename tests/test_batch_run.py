@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline import batch
-from pipeline.batch import run_identifier
+from pipeline.batch import file_contents, model_contents, run_identifier
 from pipeline.config import Config
 
 ROW = '{{"id": "{0}", "text": "The dam broke."}}\n'
@@ -18,20 +18,25 @@ def files(tmp_path):
     return [str(path) for path in paths]
 
 
+def name_of(files, config, fields):
+    contents = file_contents(files).values()
+    return run_identifier(contents, model_contents(config), config, fields)
+
+
 def test_the_same_content_elsewhere_and_in_another_order_is_the_same_run(files, tmp_path):
     (tmp_path / "in").rename(tmp_path / "moved")
     moved = [file.replace("/in/", "/moved/") for file in reversed(files)]
-    name = run_identifier(moved, Config(), {})
+    name = name_of(moved, Config(), {})
     (tmp_path / "moved").rename(tmp_path / "in")
-    assert name == run_identifier(files, Config(), {})
+    assert name == name_of(files, Config(), {})
     assert len(name) == 12
 
 
 def test_content_of_equal_size_is_another_run(files):
-    before = run_identifier(files, Config(), {})
+    before = name_of(files, Config(), {})
     with open(files[0], "w") as file:
         file.write(ROW.format("x"))
-    assert run_identifier(files, Config(), {}) != before
+    assert name_of(files, Config(), {}) != before
 
 
 def test_every_setting_counts(files, tmp_path):
@@ -39,14 +44,14 @@ def test_every_setting_counts(files, tmp_path):
     model = tmp_path / "model" / "story_model.json"
     tuned = Config(story_model=str(tmp_path / "model"))
     names = [
-        run_identifier(files, Config(), {}),
-        run_identifier(files, Config(seed=2), {}),
-        run_identifier(files, Config(stories=False), {}),
-        run_identifier(files, Config(), {"text": "body"}),
-        run_identifier(files, tuned, {}),
+        name_of(files, Config(), {}),
+        name_of(files, Config(seed=2), {}),
+        name_of(files, Config(stories=False), {}),
+        name_of(files, Config(), {"text": "body"}),
+        name_of(files, tuned, {}),
     ]
     model.write_text("{}")
-    names.append(run_identifier(files, tuned, {}))
+    names.append(name_of(files, tuned, {}))
     assert len(set(names)) == len(names)
 
 

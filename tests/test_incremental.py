@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pipeline.cli import main
 from pipeline.config import Config
 from pipeline.incremental import Additions, differing_settings
 from pipeline.show import read_table
+from transforms.story_model import DATA
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "articles"
@@ -213,6 +215,47 @@ def test_settings_that_differ_are_named(grown):
     assert (
         differing_settings({"seed": 1, "block_size": 9}, {"seed": 1, "block_size": 8}) == {}
     )
+
+
+def test_a_model_of_other_content_is_refused_and_one_elsewhere_is_not(tmp_path):
+    output, model = str(tmp_path / "out"), tmp_path / "model"
+    shutil.copytree(DATA, model)
+    add(output, ["articles-4*"], Config(stories=False))
+    elsewhere = Config(stories=False, page_model=str(model))
+    assert len(add(output, ["articles-3*"], elsewhere)["runs"]) == 2
+    (model / "note").write_text("fitted anew")
+    with pytest.raises(ValueError, match=r"page model was \w+ and is \w+;"):
+        add(output, ["articles-1*"], elsewhere)
+
+
+def test_furniture_of_a_named_run_is_known_besides_that_of_the_folder(tmp_path):
+    folders = [str(tmp_path / name) for name in ("one", "two")]
+    for folder, pattern in zip(folders, ("articles-1*", "articles-3*"), strict=True):
+        add(folder, [pattern], Config(stories=False))
+    apart = [batch.remembered_furniture([folder]).num_rows for folder in folders]
+    both = batch.remembered_furniture(folders)
+    assert max(apart) <= both.num_rows <= sum(apart)
+    assert batch.remembered_furniture(["none"]) is None
+
+
+def test_old_articles_keep_their_vectors_beside_new_ones_with_theirs(tmp_path):
+    output = str(tmp_path / "out")
+    config = Config(embedding_tokens=16)
+    vectors = []
+    for pattern in ("articles-1*", "articles-[234]*"):
+        add(output, [pattern], config)
+        rows = read_table(output, "index").to_pylist()
+        vectors.append({row["article_id"]: row["vector"] for row in rows})
+    before, after = vectors
+    known = {key: vector for key, vector in before.items() if vector is not None}
+    assert known
+    assert known == {key: after[key] for key in known}
+    once = str(tmp_path / "once")
+    batch.run([f"{EXAMPLES}/articles-*"], once, config, fields={})
+    grown, whole = placed(output), placed(once)
+    both = sorted(grown.keys() & whole.keys())
+    score = bcubed(*([rows[i]["story_id"] for i in both] for rows in (whole, grown)))
+    assert score.f1 > 0.9
 
 
 @pytest.mark.parametrize(

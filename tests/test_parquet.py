@@ -137,7 +137,8 @@ def test_leftovers_of_a_run_that_died_are_removed_and_the_tables_stay(tmp_path):
         ("{", "is not a manifest"),
         ("[]", "is not a manifest"),
         (json.dumps({"schema": "other", "version": 1}), "must be newsdedup.manifest"),
-        (json.dumps({"schema": "newsdedup.manifest", "version": 2}), "got .* version 2"),
+        (json.dumps({"schema": "newsdedup.manifest", "version": 1}), "got .* version 1"),
+        (json.dumps({"schema": "newsdedup.manifest", "version": 3}), "got .* version 3"),
     ],
 )
 def test_a_manifest_that_is_not_ours_is_refused(tmp_path, content, message):

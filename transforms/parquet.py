@@ -31,7 +31,7 @@ from schemas.batch import Collections, concatenate
 
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = "newsdedup.manifest"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 STAGING = "_staging"
 ROW_GROUP_SIZE = 50_000
 # Columns of few values, stored as a dictionary. To try one for keys, ids and texts takes

@@ -19,22 +19,22 @@ from apache_beam.pvalue import AsIter, AsSingleton
 
 from pipeline.config import Config
 from schemas.batch import Collections, column, concatenate, with_column
-from schemas.fingerprint import FINGERPRINT
 from schemas.match import STORY_EVIDENCE
-from schemas.past import KEYS
+from schemas.past import KEYS, VECTOR
 from transforms.carrying import Stored
 from transforms.clustering import Begun
 from transforms.continuing import (
     MERGED,
     changed_stories,
     continued_membership,
+    old_nodes,
     stories_of_copies,
+    with_fixed_vectors,
 )
 from transforms.copy_groups import COPY_GROUP
 from transforms.embedding import EmbedArticles, vector_size
 from transforms.membership import STORY_MEMBERS
 from transforms.past import Arrivals, ReadPast, articles_of, join_keys, remembered_of
-from transforms.resolving import VECTOR
 
 # Settings that say where models are, which count by their content, or how much is read.
 _FREE = ("known_furniture", "page_model", "story_model", "block_size")
@@ -276,58 +276,6 @@ def _with_vectors(
 ) -> pa.RecordBatch:
     known = concatenate([*vectors, *late], VECTOR)
     return with_fixed_vectors(nodes, known, vector_size(model))
-
-
-def old_nodes(
-    remembered: pa.RecordBatch, groups: pa.RecordBatch
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Give the articles of the past that stories are formed of, and their vectors.
-
-    Args:
-      remembered: REMEMBERED rows.
-      groups: COPY_GROUP rows of all articles whose copies changed.
-
-    Returns:
-      nodes: FINGERPRINT rows with `is_asked`: of those near in time that stand for a copy
-        group, and of those that do so now, which were not compared before.
-      vectors: VECTOR rows of the same, null where there is none.
-    """
-    keys = column(remembered, "article_key")
-    stood = column(remembered, "is_representative").astype(np.bool_)
-    recent = column(remembered, "is_recent").astype(np.bool_)
-    regrouped = np.isin(keys, column(groups, "article_key"))
-    stands = np.where(regrouped, np.isin(keys, column(groups, "representative_key")), stood)
-    kept = stands & (recent | regrouped)
-    nodes = with_column(
-        remembered.select(FINGERPRINT.names), "is_asked", pa.array(stands & ~stood)
-    )
-    chosen = pa.array(kept)
-    return nodes.filter(chosen), remembered.select(VECTOR.names).filter(chosen)
-
-
-def with_fixed_vectors(
-    nodes: pa.RecordBatch, vectors: pa.RecordBatch, size: int
-) -> pa.RecordBatch:
-    """Add `vector` to nodes, zeros where there is none.
-
-    Args:
-      nodes: n rows with `article_key`.
-      vectors: VECTOR rows of the same articles, or others; null for none.
-      size: numbers of a vector.
-    """
-    vectors = vectors.filter(vectors.column("vector").is_valid())
-    result = np.zeros((nodes.num_rows, size), np.float16)
-    own = column(nodes, "article_key")
-    keys = column(vectors, "article_key")
-    order = np.argsort(keys, kind="stable")
-    if len(keys):
-        places = order[np.minimum(np.searchsorted(keys, own, sorter=order), len(keys) - 1)]
-        found = keys[places] == own
-        flat = vectors.column("vector").flatten().to_numpy(zero_copy_only=False)
-        result[found] = flat.reshape(-1, size)[places[found]]
-    # In the order in which new articles come.
-    names = [*FINGERPRINT.names, "vector", "is_asked"]
-    return with_column(nodes, "vector", result).select(names)
 
 
 def members_and_changed(

@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from schemas.story import INDEX
+
 # One row an article that an earlier run wrote, whatever its age; ascending by article_key.
 LEDGER = pa.schema(
     [
@@ -21,3 +23,6 @@ KEYS = pa.schema(
     [pa.field("article_key", pa.uint64(), nullable=False)],
     metadata={"schema": "newsdedup.keys", "version": "1"},
 )
+
+# The vectors of articles that were embedded.
+VECTOR = pa.schema([INDEX.field("article_key"), INDEX.field("vector")])

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from schemas.batch import Collections, column, concatenate, with_column
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
+from schemas.past import VECTOR
 from schemas.story import ARTICLES, INDEX
 from transforms.background import NO_BACKGROUND
 from transforms.canonical import Row
@@ -39,9 +40,6 @@ from transforms.term_vectors import document_shares, inverse_document_frequencie
 
 # Tokens of a sentence that are embedded when two reports are aligned.
 _SENTENCE_TOKENS = 48
-
-# The vectors of articles that were embedded.
-VECTOR = pa.schema([INDEX.field("article_key"), INDEX.field("vector")])
 
 # What is moved of an article that an earlier run wrote of: where it belongs now, and
 # apart from it what is known of it in the index, and its vector if it has one only now.

@@ -51,6 +51,32 @@ force, the run, its settings and its counts. Files carry the schema's name and v
 their Parquet metadata.
 """
 
+STREAM = """\
+## What a stream writes
+
+`newsdedup stream` writes to a folder of its own a few files every window, of `articles/`,
+`index/`, `matches/`, `boilerplate/`, `rejects/` and `changes/` as above, and of two more. There
+is no manifest: a window counts once its file of `placements/` is there, which is written
+last. Files are called `<end of the window>-<number>-<language>-<digits>.parquet` and never
+written to again. The ids in them are provisional: where an article stands now is its row of
+`placements/` with the highest number.
+"""
+
+STREAM_TABLES = (
+    (
+        "raw",
+        "schemas.article",
+        "RECEIVED",
+        "One row an article as it was received: the input of a later run.",
+    ),
+    (
+        "placements",
+        "schemas.past",
+        "PLACEMENTS",
+        "One row each time that an article is placed, or comes to stand otherwise.",
+    ),
+)
+
 TABLES = (
     ("articles", "schemas.story", "ARTICLES", "One row an article that was read."),
     (
@@ -84,6 +110,12 @@ TABLES = (
         "INDEX",
         "One row an article: what the next run compares it by.",
     ),
+    (
+        "lines",
+        "schemas.story",
+        "LINES",
+        "One row an article: what the next run learns of its lines, as they came.",
+    ),
 )
 
 
@@ -109,10 +141,13 @@ def page() -> str:
         "schemas.fingerprint",
         "schemas.match",
         "schemas.story",
+        "schemas.past",
     ):
         importlib.import_module(module)
         descriptions = comments(module) | descriptions
-    for table, module, name, about in TABLES:
+    for table, module, name, about in (*TABLES, *STREAM_TABLES):
+        if table == STREAM_TABLES[0][0]:
+            parts.append(STREAM)
         schema = getattr(sys.modules[module], name)
         version = schema.metadata[b"version"].decode()
         label = schema.metadata[b"schema"].decode()

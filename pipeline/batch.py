@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineResult
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
@@ -42,6 +43,7 @@ from transforms.parquet import (
 from transforms.reading import ReadArticles, checked_fields
 from transforms.recurrence import remembered_lines
 from transforms.story_model import shared_story_model
+from transforms.windows import placement_files
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 _LOOKS_AT_A_WITHDRAWAL = 50
@@ -147,7 +149,7 @@ def _first_inside(files: Sequence[str], output: str) -> str | None:
     return None
 
 
-def _check_models(config: Config) -> None:
+def check_models(config: Config) -> None:
     """Read the models that newsdedup tune makes, so that a worker finds nothing amiss."""
     named: dict[str, tuple[str, str, Callable[[str], object]]] = {
         "page model": (config.page_model, config.page_model_folder, page_model)
@@ -200,6 +202,7 @@ def run(
     fields: Mapping[str, str],
     overwrite: bool = False,
     additions: Additions | None = None,
+    keep_ids: str | None = None,
     run_id: str | None = None,
     beam_flags: Sequence[str] = (),
     batch_size: int = 2_000,
@@ -216,6 +219,7 @@ def run(
       overwrite: replace an earlier run in `output` once this one is complete.
       additions: how to add to what `output` holds, of files that no earlier run read;
         None: the run stands alone.
+      keep_ids: folder of a stream, whose ids are kept where the run agrees with it.
       run_id: name of the run; by default made of the input and the settings.
       beam_flags: flags for Beam itself.
       batch_size: articles that move together; changes no result.
@@ -228,18 +232,24 @@ def run(
     check_output(output, overwrite=overwrite or additions is not None)
     if inside := _first_inside(files, output):
         raise ValueError(f"input must not lie inside the output folder, {inside} does")
-    _check_models(config)
+    check_models(config)
+    placements = [] if keep_ids is None else placement_files(keep_ids)
+    if placements and not config.stories:
+        raise ValueError("ids of a stream are kept by runs with stories, got none")
     previous = read_manifest(output)
-    earlier = None
+    earlier, begun = None, []
     contents, models = file_contents(files), model_contents(config)
     if additions is not None and previous is not None:
         earlier = earlier_runs(output, previous, config, models, additions)
         read = {content for run in earlier.runs for content in run["files"]}
         files = [file for file in files if contents[file] not in read]
-        if not files or run_id in {run["run_id"] for run in earlier.runs}:
+        runs = [run["run_id"] for run in earlier.runs]
+        if run_id in runs or not (files or additions.rebuild):
             return previous
+        # The same rebuild later is another run.
+        begun = runs if additions.rebuild else []
     read_files = sorted({contents[file] for file in files})
-    run_id = run_id or run_identifier(read_files, models, config, fields)
+    run_id = run_id or run_identifier([*read_files, *begun], models, config, fields)
     remembered = remembered_furniture([config.known_furniture, *([output] * bool(earlier))])
     local = not any(flag.startswith("--runner") for flag in beam_flags)
     if local and config.uses_model:
@@ -275,8 +285,9 @@ def run(
             remembered=remembered,
             earlier=earlier,
             read_files=read_files,
+            placements=placements,
         )
-        _run_to_end(pipeline)
+        run_to_end(pipeline)
     except BaseException:
         # A worker that goes on by itself must not begin to commit any more.
         with COMMITTING:
@@ -299,17 +310,19 @@ def _withdraw(output: str, staging: str) -> None:
             return
 
 
-def _run_to_end(pipeline: beam.Pipeline) -> None:
+def run_to_end(pipeline: beam.Pipeline) -> PipelineResult:
     """Run a pipeline in a thread beside this one, so that an interrupt is heard here.
 
     In the thread that does the work it would be taken for an error of the work, retried
     and reported as one.
     """
     failures: list[BaseException] = []
+    results: list[PipelineResult] = []
 
     def work() -> None:
         try:
-            pipeline.run().wait_until_finish()
+            results.append(pipeline.run())
+            results[0].wait_until_finish()
         except BaseException as error:
             failures.append(error)
 
@@ -325,3 +338,4 @@ def _run_to_end(pipeline: beam.Pipeline) -> None:
     if failures:
         # Nothing the caller said is wrong by now, whatever a worker raised.
         raise RuntimeError(f"the run failed: {failures[0]}") from failures[0]
+    return results[0]

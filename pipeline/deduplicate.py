@@ -18,39 +18,56 @@ from apache_beam.pvalue import AsIter, AsSingleton
 from pipeline.config import Config
 from pipeline.incremental import (
     Earlier,
+    amended_edges,
+    asked,
     continuation,
     copies_as_stories,
     earlier_copies,
     earlier_stories,
     members_and_changed,
     read_past,
+    reopened,
 )
 from pipeline.progress import CountArticles
+from pipeline.rebuilding import (
+    beside_old,
+    going_on,
+    no_stories,
+    read_again,
+    under_old_names,
+)
+from pipeline.stages import finding_copies, fingerprinting, follow_ups
 from schemas.article import REJECT
 from schemas.batch import Collections, column, with_column
 from schemas.fingerprint import FINGERPRINT, NUM_PERM
 from schemas.match import MATCH
-from schemas.past import KEYS
-from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, STORIES
-from transforms.boilerplate import LearnRecurringLines, RuleLines, StripBoilerplate
-from transforms.carrying import CarryOver
+from schemas.past import KEYS, LEDGER
+from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, LINES, STORIES
+from transforms.boilerplate import (
+    KeepLines,
+    LearnRecurringLines,
+    RuleLines,
+    StripBoilerplate,
+)
+from transforms.carrying import CarryOver, without_carried
 from transforms.clustering import ScoreStories
-from transforms.copies import FindCopies
+from transforms.continuing import keep_names
 from transforms.copy_tables import WriteCopies
-from transforms.embedding import EmbedArticles
-from transforms.fingerprint import FingerprintArticles
+from transforms.embedding import EmbedArticles, vector_size
 from transforms.membership import look_up, membership
 from transforms.minhash import signature_metadata
 from transforms.parquet import Commit, Part, WriteTable
 from transforms.parsing import ParseArticles
 from transforms.past import LeaveKnown
-from transforms.relations import FollowUpRule, RewriteRule
+from transforms.rebuilding import StripAgain
+from transforms.relations import RewriteRule
 from transforms.removals import SummariseBoilerplate
 from transforms.repeated_ids import SettleRepeatedIds
 from transforms.resolving import ResolveStories, embedded_vectors
 from transforms.spilling import SpillArticles, Spilled, read_back
+from transforms.story_scoring import LateVectors
 from transforms.undecided import FindUndecided
-from transforms.verification import CopyThresholds
+from transforms.windows import read_standings
 
 TABLES = {
     "articles": ARTICLES,
@@ -60,6 +77,7 @@ TABLES = {
     "rejects": REJECT,
     "changes": CHANGES,
     "index": INDEX,
+    "lines": LINES,
 }
 
 Batches: TypeAlias = beam.PCollection[pa.RecordBatch]
@@ -82,6 +100,7 @@ class Deduplicate(beam.PTransform):
       remembered: RECURRING rows of an earlier run, if there are any.
       earlier: what the output folder holds, where this run adds to it.
       read_files: what the manifest records of the input, one text a file.
+      placements: files of a stream that say where it placed articles; its ids are kept.
     """
 
     config: Config
@@ -94,6 +113,7 @@ class Deduplicate(beam.PTransform):
     remembered: pa.RecordBatch | None = None
     earlier: Earlier | None = None
     read_files: Sequence[str] = ()
+    placements: Sequence[str] = ()
 
     def expand(self, read: Collections) -> beam.PCollection[Any]:
         """Wire the stages."""
@@ -101,11 +121,16 @@ class Deduplicate(beam.PTransform):
         parsed = read["raw"] | "Parse" >> ParseArticles(latest=self.latest)
         articles, rejected = parsed["articles"], []
         past: Collections = None
+        again: Collections = None
         if self.earlier is not None:
-            past = articles | "Read the past" >> read_past(self.earlier, config)
-            new = articles | "Leave what is known" >> LeaveKnown(past["ledger"])
-            articles = new["articles"]
-            rejected.append(new["rejects"])
+            if self.earlier.additions.rebuild:
+                again = read["raw"].pipeline | "Read again" >> read_again(self.earlier)
+            else:
+                past = articles | "Read the past" >> read_past(self.earlier, config)
+            ledger = (again or past)["ledger"]
+            unknown = articles | "Leave what is known" >> LeaveKnown(ledger)
+            articles = unknown["articles"]
+            rejected.append(unknown["rejects"])
         ruled = articles | "Rule lines" >> RuleLines()
         ruled |= "Read" >> CountArticles("read and parse")
         settled = ruled | "Settle repeated ids" >> SettleRepeatedIds(self.staging)
@@ -113,39 +138,28 @@ class Deduplicate(beam.PTransform):
 
         # Who needs a text reads it back, in the very step: what one step hands to another
         # that waits for something else is held by the runner.
-        articles = settled["articles"]
-        stripped = {
-            "articles": articles,
-            "recurring": articles | "Learn what recurs" >> LearnRecurringLines(),
-        } | (
+        articles = new = settled["articles"]
+        stripping = StripBoilerplate
+        if again is not None:
+            articles = beside_old(new, again["articles"], self.staging)
+            stripping = StripAgain
+        kept = None if past is None else past["lines to learn"]
+        learnt = articles | "Learn what recurs" >> LearnRecurringLines(
+            kept, self.remembered
+        )
+        stripped = {"articles": articles, "recurring": learnt["recurring"]} | (
             "Strip furniture"
-            >> StripBoilerplate(
+            >> stripping(
                 thin_words=config.min_words,
                 page_model_folder=config.page_model_folder,
                 remembered=self.remembered,
             )
         )
 
-        fingerprinted = stripped["cleaned"] | "Fingerprint" >> FingerprintArticles(
-            shingle_size=config.shingle_size,
-            seed=config.seed,
-            passage_words=config.passage_size,
-            window=config.passage_window,
-            min_words=config.min_words,
-            stories=config.stories,
-        )
+        if past is not None:
+            past |= reopened(past, learnt, stripped["removed"], self.remembered)
+        fingerprinted = stripped["cleaned"] | "Fingerprint" >> fingerprinting(config)
         fingerprinted |= "Fingerprinted" >> CountArticles("strip furniture, fingerprint")
-        find_copies = FindCopies(
-            thresholds=CopyThresholds(
-                min_containment=config.min_containment,
-                near_jaccard=config.min_jaccard,
-                max_gap_days=config.copy_gap_days,
-            ),
-            bands=config.bands,
-            rows=config.band_rows,
-            window_days=config.copy_window_days,
-            max_bucket=config.max_bucket,
-        )
         count = (
             articles
             | "Count rows" >> beam.Map(_rows)
@@ -157,13 +171,13 @@ class Deduplicate(beam.PTransform):
             "cleaned": spilled,
         }
         if past is not None:
-            compared |= earlier_copies(past)
+            compared |= earlier_copies(past, fingerprinted, config)
             compared["cleaned"] = spilled | "Wait for copies" >> beam.Map(_same)
-        copies = compared | "Find copies" >> find_copies
-        if self.earlier is not None:
+        copies = compared | "Find copies" >> finding_copies(config)
+        if past is not None and self.earlier is not None:
             written = self._going_on(spilled, copies, count, past, self.earlier)
-        elif config.stories:
-            written = self._with_stories(spilled, copies, count)
+        elif config.stories or again is not None:
+            written = self._with_stories(spilled, copies, count, again)
         else:
             written = self._copies_alone(spilled, copies, count)
         written |= "Written" >> CountArticles("form stories, write", _articles_of)
@@ -181,7 +195,16 @@ class Deduplicate(beam.PTransform):
                 "boilerplate", BOILERPLATE, ("source", "reason", "line"), self.staging
             )
         )
-        parts = (written, rejects, boilerplate) | "All parts" >> beam.Flatten()
+        lines = (
+            new
+            | "For later runs" >> KeepLines()
+            | "Write lines" >> WriteTable("lines", LINES, ("article_key",), self.staging)
+        )
+        parts = [written, rejects, boilerplate, lines]
+        if again is not None and self.earlier is not None:
+            schemas = self._schemas()
+            parts.append(going_on(again["ledger"], self.earlier, schemas, self.staging))
+        parts = parts | "All parts" >> beam.Flatten()
         return {"parts": parts, "rows_read": read["rows_read"]} | "Commit" >> Commit(
             self.output,
             self.staging,
@@ -197,6 +220,7 @@ class Deduplicate(beam.PTransform):
         spilled: beam.PCollection[Spilled],
         copies: Collections,
         count: beam.PCollection[int],
+        again: Collections = None,
     ) -> beam.PCollection[Part]:
         """Form stories of what is left of copies, write both."""
         config = self.config
@@ -204,19 +228,31 @@ class Deduplicate(beam.PTransform):
         copied = one | "Join copies" >> beam.Map(_members, groups=AsIter(copies["groups"]))
         scoring = (self.staging, config.story_model_folder, config.block_size)
         marks = {"copied": AsSingleton(copied)}
-        if config.embedding == "undecided":
+        if config.stories and config.embedding == "undecided":
             marks["undecided"] = AsSingleton(
                 self._by_words(spilled, marks) | "Find undecided" >> FindUndecided(*scoring)
             )
         embedded = self._embedded(spilled, marks)
-        stories = (
-            embedded
-            | "Keep representatives" >> beam.Map(representatives)
-            | "Score stories" >> ScoreStories(*scoring)
-        )
+        if config.stories:
+            stories = (
+                embedded
+                | "Keep representatives" >> beam.Map(representatives)
+                | "Score stories" >> ScoreStories(*scoring)
+            )
+        else:
+            stories = no_stories(one)
         members = one | "Join copies and stories" >> beam.Map(
             _members, groups=AsIter(copies["groups"]), stories=AsIter(stories["stories"])
         )
+        ledger = pa.RecordBatch.from_pylist([], schema=LEDGER)
+        if again is not None:
+            ledger = AsSingleton(again["ledger"])
+            members = under_old_names(members, again["ledger"], stories=config.stories)
+        named = self._named(one)
+        if named:
+            members |= "Keep ids" >> beam.Map(
+                keep_names, AsSingleton(named["provisional"]), ledger
+            )
         return self._resolved(
             spilled,
             embedded,
@@ -225,8 +261,19 @@ class Deduplicate(beam.PTransform):
                 "story_edges": stories["edges"],
                 "membership": members,
                 "article_count": count,
+                **named,
             },
         )
+
+    def _named(self, one: beam.PCollection[None]) -> dict[str, Any]:
+        """Read what a stream called groups and stories, if its ids are to be kept."""
+        if not self.placements:
+            return {}
+        paths = list(self.placements)
+        return {
+            "provisional": one
+            | "Read placements" >> beam.Map(lambda _: read_standings(paths))
+        }
 
     def _going_on(
         self,
@@ -244,50 +291,63 @@ class Deduplicate(beam.PTransform):
         undecided = late = None
         if config.stories:
             scoring = (self.staging, config.story_model_folder, config.block_size)
-            before = continuation(past, copies["groups"])
+            before = continuation(past, copies["groups"], self.staging)
             # FnApiRunner holds back what follows a Flatten until all is consumed that the
             # stages before it read; so each of these collections is read once.
             if config.embedding == "undecided":
                 waiting = spilled | "Wait for words" >> beam.Map(_same)
-                undecided = before.beside(
+                undecided = (
                     self._by_words(waiting, marks)
-                ) | "Find undecided" >> FindUndecided(*scoring, begun=before.begun)
+                    | "Ask" >> beam.Map(asked)
+                    | "Find undecided" >> FindUndecided(*scoring, begun=before.begun())
+                )
                 marks["undecided"] = AsSingleton(undecided)
             waiting = spilled | "Wait for vectors" >> beam.Map(_same)
             embedded = self._embedded(waiting, marks)
-            nodes = embedded | "Keep representatives" >> beam.Map(representatives)
+            vectors = None
             if config.uses_model:
                 late = before.embed_late(undecided, config)
-                nodes = before.beside_embedded(nodes, late, config.embedding_model)
-            else:
-                nodes = before.beside(nodes)
-            stories = nodes | "Score stories" >> ScoreStories(*scoring, begun=before.begun)
+                size = vector_size(config.embedding_model)
+                vectors = LateVectors(size, AsIter(late))
+            stories = (
+                embedded
+                | "Keep representatives" >> beam.Map(representatives)
+                | "Ask about representatives" >> beam.Map(asked)
+                | "Score stories" >> ScoreStories(*scoring, begun=before.begun(vectors))
+            )
         else:
             embedded = self._embedded(spilled, marks)
             arrived = embedded | "Arrived" >> beam.Map(
                 lambda batch: batch.select(KEYS.names)
             )
             stories = copies_as_stories(past, arrived, copies["groups"])
-        members, changed = members_and_changed(past, copies["groups"], stories)
-        resolved = self._resolved(
-            spilled,
-            embedded,
-            {
-                "copy_edges": copies["edges"],
-                "story_edges": stories["edges"],
-                "membership": members,
-                "article_count": count,
-                **earlier_stories(past, changed, late),
-            },
-        )
+        named = self._named(one)
+        members, changed = members_and_changed(past, copies["groups"], stories, **named)
+        told, standing = amended_edges(past, copies["edges"], members, changed)
         carried = {
             "ledger": past["ledger"],
             "membership": members,
             "changed": changed,
+            **({"late": late} if late else {}),
         } | "Carry over" >> CarryOver(
             earlier.files, self._schemas(), self.staging, earlier.additions.index_days
         )
-        return (resolved, carried) | "Written and carried" >> beam.Flatten()
+        resolved = self._resolved(
+            spilled,
+            embedded,
+            {
+                "copy_edges": told,
+                "story_edges": stories["edges"],
+                "membership": members,
+                "article_count": count,
+                **earlier_stories(past, carried, standing, changed, late),
+                **named,
+            },
+        )
+        written = resolved | "Leave what is carried over" >> beam.Map(
+            without_carried, AsSingleton(carried["leaving"]), self.staging
+        )
+        return (written, carried["parts"]) | "Written and carried" >> beam.Flatten()
 
     def _by_words(
         self, spilled: beam.PCollection[Spilled], marks: dict[str, Any]
@@ -337,7 +397,7 @@ class Deduplicate(beam.PTransform):
                 min_share=config.rewrite_share,
                 min_order=config.rewrite_order,
             ),
-            follow_up=FollowUpRule(config.follow_up_hours, config.follow_up_novelty),
+            follow_up=follow_ups(config),
         )
 
     def _schemas(self) -> dict[str, pa.Schema]:

@@ -9,32 +9,55 @@ of all its members; everything else stays in the files it is in.
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsIter, AsSingleton
 
 from pipeline.config import Config
 from schemas.batch import Collections, column, concatenate, with_column
-from schemas.match import STORY_EVIDENCE
+from schemas.fingerprint import FINGERPRINT
+from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from schemas.past import KEYS, VECTOR
+from transforms.blocking import set_aside
 from transforms.carrying import Stored
-from transforms.clustering import Begun
+from transforms.clustering import NODE, Begun
 from transforms.continuing import (
     MERGED,
     changed_stories,
     continued_membership,
-    old_nodes,
+    keep_names,
     stories_of_copies,
-    with_fixed_vectors,
 )
 from transforms.copy_groups import COPY_GROUP
-from transforms.embedding import EmbedArticles, vector_size
-from transforms.membership import STORY_MEMBERS
-from transforms.past import Arrivals, ReadPast, articles_of, join_keys, remembered_of
+from transforms.embedding import EmbedArticles
+from transforms.membership import STORY_MEMBERS, look_up
+from transforms.past import (
+    COMPARED_BY_KEYS,
+    REMEMBERED,
+    Arrivals,
+    ReadPast,
+    articles_of,
+    is_known,
+    join_keys,
+    remembered_of,
+)
+from transforms.reopening import (
+    Hindsight,
+    are_among,
+    hindsight,
+    pairs_otherwise,
+    pairs_to_ask_again,
+    taken_lines,
+)
+from transforms.sharing import keys_of, sharing_keys
+from transforms.spilling import Slice, read_slice
+from transforms.story_scoring import COMPARED, LateVectors
 
 # Settings that say where models are, which count by their content, or how much is read.
 _FREE = ("known_furniture", "page_model", "story_model", "block_size")
@@ -47,10 +70,12 @@ class Additions:
     Attributes:
       lookback: days within which a new article can join a story.
       index_days: days before the newest article that fingerprints are kept.
+      rebuild: all is decided anew, of old articles and new ones together.
     """
 
     lookback: float = 7.0
     index_days: float = 90.0
+    rebuild: bool = False
 
     def __post_init__(self) -> None:
         """Refuse days that mean nothing.
@@ -99,17 +124,17 @@ def earlier_runs(
       additions: how it adds.
 
     Raises:
-      ValueError: if earlier runs decided by other settings or models.
+      ValueError: if earlier runs decided by other settings or models, but in a rebuild.
     """
     before = {**manifest["config"], **manifest["models"]}
     differing = differing_settings(before, {**dataclasses.asdict(config), **models})
-    if differing:
+    if differing and not additions.rebuild:
         told = ", ".join(
             f"{name} was {was} and is {now}" for name, (was, now) in differing.items()
         )
         raise ValueError(
             f"settings must be those of the earlier runs in {output}: {told}; "
-            "--overwrite begins anew"
+            "--rebuild decides all anew, --overwrite begins anew"
         )
     files = {
         table: [
@@ -135,15 +160,158 @@ def read_past(earlier: Earlier, config: Config) -> ReadPast:
     )
 
 
-def earlier_copies(past: Collections) -> Collections:
-    """Give what FindCopies needs of the past."""
+def earlier_copies(
+    past: Collections, fingerprints: beam.PCollection[pa.RecordBatch], config: Config
+) -> Collections:
+    """Give what FindCopies needs of the past.
+
+    Args:
+      past: as of ReadPast.
+      fingerprints: FINGERPRINT batches of new articles.
+      config: settings.
+    """
+    making = {"bands": config.bands, "rows": config.band_rows}
+    keys = fingerprints | "Keys that are new" >> beam.Map(keys_of, **making)
+    meeting = past["index to compare"] | "Meet new keys" >> beam.FlatMap(
+        _meeting, AsSingleton(past["arrived"]), AsIter(keys), **making
+    )
     return {
-        "earlier_fingerprints": past["keyed"],
+        "earlier_fingerprints": meeting,
         "earlier_files": past["articles to compare"],
         "earlier_edges": past["copy_edges"],
         "ledger": past["ledger"],
         "representatives": past["representatives"],
+        "hindsight": past["hindsight"],
+        "asked_again": past["asked_again"],
     }
+
+
+def reopened(
+    past: Collections,
+    learnt: Collections,
+    removed: beam.PCollection[pa.RecordBatch],
+    remembered: pa.RecordBatch | None,
+) -> Collections:
+    """Find what shows only now to be furniture of earlier articles.
+
+    Args:
+      past: as of ReadPast.
+      learnt: as of LearnRecurringLines.
+      removed: REMOVED batches.
+      remembered: RECURRING rows of earlier runs; None for none.
+
+    Returns:
+      A dict of single elements: `hindsight` (Hindsight), `asked_again` (PAIR: pairs that
+      earlier runs compared and that are compared again), and `once` (nothing).
+    """
+    # FnApiRunner may give nothing for a side input that is a main input, too.
+    once = past["ledger"].pipeline | "Once to look back" >> beam.Create(
+        [None], reshuffle=False
+    )
+    taken = removed | "Lines taken" >> beam.Map(taken_lines)
+    known = once | "Look back" >> beam.Map(
+        _look_back,
+        AsSingleton(learnt["held"]),
+        AsIter(learnt["recurring"]),
+        AsIter(taken),
+        remembered,
+    )
+    again = once | "Ask again" >> beam.Map(
+        _ask_again, AsSingleton(past["copy_edges"]), AsSingleton(known)
+    )
+    return {"hindsight": known, "asked_again": again, "once": once}
+
+
+def _look_back(
+    _: None,
+    held: pa.RecordBatch,
+    found: Iterable[pa.RecordBatch],
+    taken: Iterable[npt.NDArray[np.uint64]],
+    known: pa.RecordBatch | None,
+) -> Hindsight:
+    return hindsight(held, found, taken, known)
+
+
+def _ask_again(_: None, edges: pa.RecordBatch, known: Hindsight) -> pa.RecordBatch:
+    return pairs_to_ask_again(edges, known)
+
+
+def amended_edges(
+    past: Collections,
+    edges: beam.PCollection[pa.RecordBatch],
+    members: beam.PCollection[pa.RecordBatch],
+    changed: beam.PCollection[pa.RecordBatch],
+) -> tuple[beam.PCollection[pa.RecordBatch], beam.PCollection[pa.RecordBatch]]:
+    """Tell of a pair that was asked for again what holds now.
+
+    Args:
+      past: as of ReadPast, and as of `reopened`.
+      edges: COPY_EVIDENCE batches of this run.
+      members: one MEMBERSHIP batch.
+      changed: one CHANGED batch.
+
+    Returns:
+      The COPY_EVIDENCE batches of this run that are told of, and those of earlier runs.
+    """
+    found = edges | "Edges to look at" >> beam.Map(_same)
+    otherwise = past["once"] | "Otherwise now" >> beam.Map(
+        _otherwise,
+        AsSingleton(past["asked_again"]),
+        AsIter(found),
+        AsSingleton(past["copy_edges"]),
+    )
+    told = edges | "Tell of edges" >> beam.Map(
+        _told_edges,
+        AsSingleton(past["ledger"]),
+        AsSingleton(otherwise),
+        AsSingleton(members),
+        AsSingleton(changed),
+    )
+    stand = past["once"] | "Still stand" >> beam.Map(
+        _standing_edges, AsSingleton(past["copy_edges"]), AsSingleton(otherwise)
+    )
+    return told, stand
+
+
+def _same(edges: pa.RecordBatch) -> pa.RecordBatch:
+    return edges
+
+
+def _otherwise(
+    _: None, asked: pa.RecordBatch, new: Iterable[pa.RecordBatch], old: pa.RecordBatch
+) -> pa.RecordBatch:
+    return pairs_otherwise(asked, concatenate(new, COPY_EVIDENCE), old)
+
+
+def _told_edges(
+    edges: pa.RecordBatch,
+    ledger: pa.RecordBatch,
+    otherwise: pa.RecordBatch,
+    members: pa.RecordBatch,
+    changed: pa.RecordBatch,
+) -> pa.RecordBatch:
+    """Leave out pairs of earlier articles of which nothing new is written."""
+    ends = [column(edges, name) for name in ("article_key", "matched_key")]
+    new = ~(is_known(ledger, ends[0]) & is_known(ledger, ends[1]))
+    stories = look_up(members, "story_key", ends[0])
+    written = np.isin(stories, column(changed, "story_key"))
+    return edges.filter(pa.array(new | (are_among(edges, otherwise) & written)))
+
+
+def _standing_edges(
+    _: None, edges: pa.RecordBatch, otherwise: pa.RecordBatch
+) -> pa.RecordBatch:
+    return edges.filter(pa.array(~are_among(edges, otherwise)))
+
+
+def _meeting(
+    path: str, arrived: Arrivals, keys: Iterable[npt.NDArray[np.uint32]], **making: int
+) -> Iterator[pa.RecordBatch]:
+    remembered = remembered_of(path, arrived, COMPARED_BY_KEYS)
+    new = np.concatenate([np.zeros(0, np.uint32), *keys])
+    meeting = sharing_keys(remembered, new, **making)
+    if meeting.num_rows:
+        yield meeting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,30 +321,22 @@ class Continuation:
     Attributes:
       past: as of ReadPast.
       groups: COPY_GROUP batches of all articles whose copies changed.
-      nodes: FINGERPRINT batches with `is_asked`, of old articles in stories.
-      vectors: VECTOR batches of the same.
+      nodes: where old articles in stories wait on disk, schema WAITING.
     """
 
     past: Collections
     groups: beam.PCollection[pa.RecordBatch]
-    nodes: beam.PCollection[pa.RecordBatch]
-    vectors: beam.PCollection[pa.RecordBatch]
+    nodes: beam.PCollection[Slice]
 
-    @property
-    def begun(self) -> Begun:
+    def begun(self, vectors: LateVectors | None = None) -> Begun:
         """Give what forming stories must know of those that have begun."""
         return Begun(
             known=AsSingleton(self.past["story_edges"]),
             ledger=AsSingleton(self.past["ledger"]),
             groups=AsIter(self.groups),
+            nodes=self.nodes,
+            vectors=vectors,
         )
-
-    def beside(
-        self, nodes: beam.PCollection[pa.RecordBatch]
-    ) -> beam.PCollection[pa.RecordBatch]:
-        """Put new articles beside the old ones, by words alone."""
-        asked = nodes | "Ask" >> beam.Map(_asked)
-        return (asked, self.nodes) | "Old and new" >> beam.Flatten()
 
     def embed_late(
         self, undecided: beam.PCollection[pa.RecordBatch] | None, config: Config
@@ -189,7 +349,7 @@ class Continuation:
         """
         told = {} if undecided is None else {"undecided": AsSingleton(undecided)}
         lacking = (
-            self.vectors
+            self.nodes
             | "Lacking" >> beam.Map(_lacking, **told)
             | "Gather lacking" >> beam.combiners.ToList()
             | "Join lacking" >> beam.Map(join_keys)
@@ -202,54 +362,66 @@ class Continuation:
             | "Late vectors" >> beam.Map(_late)
         )
 
-    def beside_embedded(
-        self,
-        nodes: beam.PCollection[pa.RecordBatch],
-        late: beam.PCollection[pa.RecordBatch],
-        model: str,
-    ) -> beam.PCollection[pa.RecordBatch]:
-        """Put new articles beside the old ones, both with `vector`."""
-        asked = nodes | "Ask with vectors" >> beam.Map(_asked)
-        old = self.nodes | "Give vectors" >> beam.Map(
-            _with_vectors, model, AsIter(self.vectors), AsIter(late)
-        )
-        return (asked, old) | "Old and new with vectors" >> beam.Flatten()
-
 
 def continuation(
-    past: Collections, groups: beam.PCollection[pa.RecordBatch]
+    past: Collections, groups: beam.PCollection[pa.RecordBatch], staging: str
 ) -> Continuation:
-    """Choose the old articles that stories are formed of."""
-    old = past["index to group"] | "Old nodes" >> beam.FlatMap(
-        _old_nodes, AsSingleton(past["arrived"]), AsIter(groups)
-    ).with_outputs("nodes", "vectors")
-    return Continuation(past, groups, old["nodes"], old["vectors"])
+    """Choose the old articles that stories are formed of, and set them aside on disk."""
+    nodes = past["index to group"] | "Set old nodes aside" >> beam.FlatMap(
+        _old_nodes, staging, AsSingleton(past["arrived"]), AsIter(groups)
+    ).with_output_types(Slice)
+    return Continuation(past, groups, nodes)
 
 
-Tagged: TypeAlias = (
-    beam.pvalue.TaggedOutput[Literal["nodes"], pa.RecordBatch]
-    | beam.pvalue.TaggedOutput[Literal["vectors"], pa.RecordBatch]
+# What forming stories reads of an old article; vectors as they are stored.
+WAITING = pa.schema(
+    [
+        *(field for field in FINGERPRINT if field.name in {*NODE.names, *COMPARED}),
+        VECTOR.field("vector"),
+        # It was not compared before, and stands for a copy group now.
+        pa.field("is_asked", pa.bool_()),
+    ]
 )
 
 
+def waiting_nodes(remembered: pa.RecordBatch, groups: pa.RecordBatch) -> pa.RecordBatch:
+    """Choose the articles of the past that stories are formed of: WAITING rows.
+
+    These are those near in time that stand for a copy group, and those that do so now.
+
+    Args:
+      remembered: schema REMEMBERED, or the columns of it that are kept, and the last two.
+      groups: COPY_GROUP rows of all articles whose copies changed.
+    """
+    keys = column(remembered, "article_key")
+    stood = column(remembered, "is_representative").astype(np.bool_)
+    recent = column(remembered, "is_recent").astype(np.bool_)
+    regrouped = np.isin(keys, column(groups, "article_key"))
+    stands = np.where(regrouped, np.isin(keys, column(groups, "representative_key")), stood)
+    nodes = with_column(remembered, "is_asked", pa.array(stands & ~stood))
+    kept = stands & (recent | regrouped)
+    return nodes.select(WAITING.names).cast(WAITING).filter(pa.array(kept))
+
+
 def _old_nodes(
-    path: str, arrived: Arrivals, groups: Iterable[pa.RecordBatch]
-) -> Iterator[Tagged]:
+    path: str, staging: str, arrived: Arrivals, groups: Iterable[pa.RecordBatch]
+) -> Iterator[Slice]:
     # Read again: to move them from one stage to another takes longer.
-    remembered = remembered_of(path, arrived)
-    nodes, vectors = old_nodes(remembered, concatenate(groups, COPY_GROUP))
-    yield beam.pvalue.TaggedOutput("nodes", nodes)
-    yield beam.pvalue.TaggedOutput("vectors", vectors)
+    names = [name for name in REMEMBERED.names if name in WAITING.names]
+    remembered = remembered_of(path, arrived, [*names, "is_representative", "is_recent"])
+    nodes = waiting_nodes(remembered, concatenate(groups, COPY_GROUP))
+    if nodes.num_rows:
+        yield set_aside(nodes, staging)
 
 
-def _asked(nodes: pa.RecordBatch) -> pa.RecordBatch:
+def asked(nodes: pa.RecordBatch) -> pa.RecordBatch:
+    """Mark new articles as those that stories are asked about."""
     return with_column(nodes, "is_asked", pa.array(np.ones(nodes.num_rows, np.bool_)))
 
 
-def _lacking(
-    vectors: pa.RecordBatch, undecided: pa.RecordBatch | None = None
-) -> pa.RecordBatch:
-    rows = vectors.filter(vectors.column("vector").is_null()).select(KEYS.names)
+def _lacking(part: Slice, undecided: pa.RecordBatch | None = None) -> pa.RecordBatch:
+    nodes = read_slice(part)
+    rows = nodes.select(KEYS.names).filter(pc.is_null(nodes.column("vector")))
     if undecided is not None:
         wanted = np.isin(column(rows, "article_key"), column(undecided, "article_key"))
         rows = rows.filter(pa.array(wanted))
@@ -268,20 +440,11 @@ def _late(embedded: pa.RecordBatch) -> pa.RecordBatch:
     return embedded.select(VECTOR.names).cast(VECTOR)
 
 
-def _with_vectors(
-    nodes: pa.RecordBatch,
-    model: str,
-    vectors: Iterable[pa.RecordBatch],
-    late: Iterable[pa.RecordBatch],
-) -> pa.RecordBatch:
-    known = concatenate([*vectors, *late], VECTOR)
-    return with_fixed_vectors(nodes, known, vector_size(model))
-
-
 def members_and_changed(
     past: Collections,
     groups: beam.PCollection[pa.RecordBatch],
     stories: Collections,
+    provisional: beam.PCollection[pa.RecordBatch] | None = None,
 ) -> tuple[beam.PCollection[pa.RecordBatch], beam.PCollection[pa.RecordBatch]]:
     """Say where every article belongs, and which stories are written.
 
@@ -289,6 +452,7 @@ def members_and_changed(
       past: as of ReadPast.
       groups: COPY_GROUP batches.
       stories: as of ScoreStories.
+      provisional: one STANDING batch of a stream whose ids are kept.
 
     Returns:
       One MEMBERSHIP batch and one CHANGED batch.
@@ -296,6 +460,10 @@ def members_and_changed(
     members = past["ledger"] | "Continue membership" >> beam.Map(
         _members, AsIter(groups), AsIter(stories["stories"]), AsIter(stories["merged"])
     )
+    if provisional is not None:
+        members |= "Keep ids" >> beam.Map(
+            keep_names, AsSingleton(provisional), AsSingleton(past["ledger"])
+        )
     changed = past["ledger"] | "Find changed" >> beam.Map(
         changed_stories, AsSingleton(members)
     )
@@ -352,14 +520,16 @@ def _copies_as_stories(
 
 def earlier_stories(
     past: Collections,
+    carried: Collections,
+    copy_edges: beam.PCollection[pa.RecordBatch],
     changed: beam.PCollection[pa.RecordBatch],
     late: beam.PCollection[pa.RecordBatch] | None,
 ) -> Collections:
-    """Give what ResolveStories needs of the past."""
+    """Give what ResolveStories needs of the past, of copies what still stands."""
     given = {
-        "earlier_articles": past["articles to write"],
-        "earlier_index": past["index to write"],
-        "earlier_copy_edges": past["copy_edges"],
+        "earlier_articles": carried["articles"],
+        "earlier_index": carried["index"],
+        "earlier_copy_edges": copy_edges,
         "earlier_story_edges": past["story_edges"],
     }
     return {**given, "changed": changed, **({"late_vectors": late} if late else {})}

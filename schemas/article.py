@@ -109,3 +109,17 @@ REJECT_REASONS = (
     "unreadable_file",
     "repeated_id",
 )
+
+# An article as a stream received it: what a later run reads as its input.
+RECEIVED = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        *(
+            ARTICLE.field(name)
+            for name in ("url", "source", "published_at", "title", "text", "language")
+        ),
+        # The window that it came in.
+        pa.field("run_id", pa.string(), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.received", "version": "1"},
+)

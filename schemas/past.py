@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.story import INDEX
+from schemas.story import ARTICLES, INDEX
 
 # One row an article that an earlier run wrote, whatever its age; ascending by article_key.
 LEDGER = pa.schema(
@@ -16,6 +16,32 @@ LEDGER = pa.schema(
         pa.field("story_key", pa.uint64(), nullable=False),
     ],
     metadata={"schema": "newsdedup.ledger", "version": "1"},
+)
+
+# What a stream has decided of an article so far; ascending by article_key.
+STANDING = pa.schema(
+    [
+        *LEDGER,
+        ARTICLES.field("article_id"),
+        # 64-bit hash of title and text: an article that comes again has the same.
+        pa.field("content_key", pa.uint64(), nullable=False),
+        # Who stands for its copy group when stories are formed.
+        pa.field("representative_key", pa.uint64(), nullable=False),
+        ARTICLES.field("story_id"),
+        ARTICLES.field("duplicate_group_id"),
+        ARTICLES.field("relation"),
+    ],
+    metadata={"schema": "newsdedup.standing", "version": "1"},
+)
+
+# The same, as a stream writes it.
+PLACEMENTS = pa.schema(
+    [
+        *STANDING,
+        # The window in which it came to stand so.
+        ARTICLES.field("run_id"),
+    ],
+    metadata={"schema": "newsdedup.placements", "version": "1"},
 )
 
 # Articles that are looked up: the keys of some, ascending.

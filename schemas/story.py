@@ -121,8 +121,9 @@ CHANGES = pa.schema(
         pa.field("article_id", pa.string()),
         # The story as it is called after the change.
         pa.field("story_id", pa.string(), nullable=False),
-        # What stood there before: the id of the story that is no more, of the article that
-        # spoke, of the copy group the article was in; null for a new article.
+        # What stood there before: the id of the story that is no more, or that the article
+        # left; of the article that spoke; of the copy group the article was in. Null for a
+        # new article.
         pa.field("previous_id", pa.string()),
         pa.field("run_id", pa.string(), nullable=False),
     ],
@@ -143,4 +144,27 @@ INDEX = pa.schema(
         pa.field("run_id", pa.string(), nullable=False),
     ],
     metadata={"schema": "newsdedup.index", "version": "2"},
+)
+
+# What the next run needs of the lines of every article as it came, furniture included, to
+# see what a source repeats from run to run.
+LINES = pa.schema(
+    [
+        pa.field("article_key", pa.uint64(), nullable=False),
+        pa.field("source", pa.string()),
+        # Days since 1970 of its date; null when the article has none.
+        pa.field("published_day", pa.int32()),
+        pa.field("title", pa.string()),
+        # Hash of the name of an agency that its dateline gives; 0 for none.
+        pa.field("agency_key", pa.uint64(), nullable=False),
+        # Hashes of its lines in their order, but for those that are furniture on any page;
+        # equal for lines that differ in case, marks and numbers alone.
+        pa.field("line_keys", pa.list_(pa.uint64()), nullable=False),
+        # Words of each line; 255 for more.
+        pa.field("line_words", pa.list_(pa.uint8()), nullable=False),
+        # The smallest hashes of runs of words of these lines, and from which line each is.
+        pa.field("sketch", pa.list_(pa.uint32()), nullable=False),
+        pa.field("sketch_lines", pa.list_(pa.uint8()), nullable=False),
+    ],
+    metadata={"schema": "newsdedup.lines", "version": "1"},
 )

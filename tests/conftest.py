@@ -3,7 +3,7 @@
 import collections
 import pickle
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,3 +71,14 @@ def apply(tmp_path: Path) -> Callable[..., Outputs]:
         return results["output"] if single else dict(results)
 
     return run
+
+
+@pytest.fixture
+def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give a Pub/Sub server of this process, which the real clients find and talk to."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    from pubsub_server import PubSubServer
+
+    with PubSubServer() as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
+        yield server

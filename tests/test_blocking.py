@@ -1,3 +1,4 @@
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,6 +12,7 @@ from transforms.blocking import (
     article_blocks,
     block_key,
     merge_timelines,
+    set_aside,
     slab_starts,
     timelines,
 )
@@ -159,6 +161,46 @@ def test_articles_too_short_to_tell_join_the_commonest_language(apply, tmp_path)
         batch = read_slice(Slice(*part))
         members.setdefault(key, set()).update(batch.column("article_key").to_pylist())
     assert members == {block_key("en", 0): {1, 2, 4}, block_key("de", 0): {3}}
+
+
+class Beside(beam.PTransform):
+    """Puts batches into blocks beside what waits on disk."""
+
+    def __init__(self, folder, block_size):
+        super().__init__()
+        self.folder, self.block_size = folder, block_size
+
+    def expand(self, given):
+        return given["batches"] | AssignBlocks(
+            self.folder, self.block_size, waiting=given["waiting"]
+        )
+
+
+@pytest.mark.parametrize("block_size", [10, 100])
+def test_what_waits_on_disk_goes_to_the_blocks_it_would_go_to(apply, tmp_path, block_size):
+    rows = [(key, "en", key * SECONDS_AN_HOUR) for key in range(40)]
+    waiting = [
+        set_aside(batch_of(part), str(tmp_path)) for part in (rows[5:20], rows[20:30])
+    ]
+    found = []
+    for transform, given_ in (
+        (AssignBlocks(str(tmp_path), block_size), [batch_of(rows)]),
+        (
+            Beside(str(tmp_path), block_size),
+            {"batches": [batch_of(rows[:5]), batch_of(rows[30:])], "waiting": waiting},
+        ),
+    ):
+        members: dict[int, set[int]] = {}
+        for key, part in apply(transform, given_):
+            batch = read_slice(Slice(*part))
+            members.setdefault(key, set()).update(batch.column("article_key").to_pylist())
+        found.append(members)
+    assert found[0] == found[1]
+
+
+def test_a_batch_that_is_set_aside_is_read_back(tmp_path):
+    batch = batch_of([(1, "en", 5), (2, "und", None)])
+    assert read_slice(set_aside(batch, str(tmp_path))).equals(batch)
 
 
 def test_more_articles_than_a_block_holds_are_cut_by_time(apply, tmp_path):

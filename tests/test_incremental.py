@@ -1,7 +1,9 @@
 """Runs that add to what their output folder holds, on the example articles."""
 
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -10,14 +12,26 @@ import textwrap
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline import batch
 from pipeline.agreement import bcubed
 from pipeline.cli import main
 from pipeline.config import Config
-from pipeline.incremental import Additions, differing_settings
+from pipeline.incremental import (
+    WAITING,
+    Additions,
+    differing_settings,
+    waiting_nodes,
+)
 from pipeline.show import read_table
+from schemas.batch import column, concatenate, with_column
+from transforms.continuing import old_nodes
+from transforms.copy_groups import COPY_GROUP
+from transforms.parquet import read_manifest, table_files
+from transforms.past import REMEMBERED, Arrivals, remembered_of
 from transforms.story_model import DATA
 
 ROOT = Path(__file__).parent.parent
@@ -368,3 +382,129 @@ def test_a_run_that_is_killed_leaves_the_folder_as_it_was(tmp_path, run_dying):
     assert placed(output) == placed(reference)
     left = {path.name for path in Path(output).iterdir()}
     assert left == {path.name for path in Path(reference).iterdir()}
+
+
+WORDS = [
+    "".join(syllables)
+    for syllables in itertools.product(("ash", "mill", "dun", "west", "har"), repeat=3)
+]
+SIGN_IN = (
+    "Add your place to what you write so that your readers find out where you are\n"
+    "When you write with a place added it is kept by us and can be seen by all\n"
+    "You can switch places on and off each time and delete the ones that you added"
+)
+
+
+def made(folder, name, *rows):
+    """Write articles of (id, title, text, day) of one source."""
+    path = folder / f"{name}.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    **{"id": article, "source": "valley.example", "title": title},
+                    **{"text": text, "published_at": f"2026-03-{day:02d}"},
+                }
+            )
+            + "\n"
+            for article, title, text, day in rows
+        )
+    )
+    return str(path)
+
+
+def report(number):
+    drawn = random.Random(number).choices(WORDS, k=90)
+    return "\n".join(" ".join(drawn[at : at + 30]) + "." for at in (0, 30, 60))
+
+
+def run_by_run(folder, files):
+    config = Config(stories=False)
+    for file in files:
+        batch.run([file], str(folder / "out"), config, fields={}, additions=Additions())
+    batch.run(files, str(folder / "once"), config, fields={})
+    return placed(str(folder / "out")), placed(str(folder / "once"))
+
+
+def test_a_sign_in_page_that_comes_once_a_run_is_nobodys_copy(tmp_path):
+    titles = ("Ashford Council", "Milltown", "Dunbury Police Desk", "Westley Fire")
+    files = [
+        made(
+            tmp_path,
+            f"run{n}",
+            (f"page{n}", title, SIGN_IN, 1 + 6 * n),
+            (f"report{n}", None, report(n), 1 + 6 * n),
+        )
+        for n, title in enumerate(titles)
+    ]
+    grown, once = run_by_run(tmp_path, files)
+    assert groups(grown, grown) == groups(once, once) == set()
+    # The first two came before it showed; what was written of them stays.
+    assert [grown[f"page{n}"]["word_count"] > 0 for n in range(4)] == [True] * 2 + [
+        False
+    ] * 2
+    assert grown["page1"]["duplicate_group_id"] == "page1"
+    assert grown["page1"]["story_id"] == "page0"
+    live = {
+        row["story_id"] for row in read_table(str(tmp_path / "out"), "stories").to_pylist()
+    }
+    assert live == {row["story_id"] for row in grown.values()}
+    changes = read_table(str(tmp_path / "out"), "changes").to_pylist()
+    assert [
+        row["article_id"] for row in changes if row["change"] == "copy_group_changed"
+    ] == ["page1"]
+    assert not [
+        row
+        for row in read_table(str(tmp_path / "out"), "matches").to_pylist()
+        if {"page0", "page1"} == {row["article_id"], row["matched_article_id"]}
+        and row["accepted"]
+    ]
+
+
+def test_a_slogan_that_comes_once_a_run_is_learnt(tmp_path):
+    slogan = "You are reading the early valley edition"
+    files = [
+        made(tmp_path, f"run{n}", (f"a{n}", None, f"{slogan}\n{report(n)}", 1 + n))
+        for n in range(4)
+    ]
+    grown, once = run_by_run(tmp_path, files)
+    assert not any(slogan in row["text"] for row in once.values())
+    assert [slogan in grown[f"a{n}"]["text"] for n in range(4)] == [True] * 2 + [False] * 2
+    assert groups(grown, grown) == groups(once, once)
+
+
+def test_lines_are_kept_for_every_article(grown):
+    output, states = grown
+    rows = read_table(output, "lines")
+    assert rows.num_rows == len(states[-1][1])
+
+
+def test_the_articles_that_wait_are_those_that_stories_are_formed_of(grown):
+    output, _ = grown
+    manifest = read_manifest(output)
+    days = np.arange(1 << 15)
+    rows = concatenate(
+        [
+            remembered_of(path, Arrivals(days, 1.0, 1.0))
+            for path in table_files(output, manifest, "index")
+        ],
+        REMEMBERED,
+    )
+    keys = column(rows, "article_key")
+    recent = np.arange(len(keys)) % 3 > 0
+    rows = with_column(rows, "is_recent", pa.array(recent))
+    # Some stand for a group now that did not before, and some do no more.
+    regrouped = np.sort(keys[::2])
+    regrouped = regrouped[: len(regrouped) // 2 * 2]
+    standing = np.repeat(regrouped[::2], 2)
+    groups = pa.RecordBatch.from_arrays(
+        [pa.array(values) for values in (regrouped, standing, standing)], schema=COPY_GROUP
+    )
+    found = waiting_nodes(rows, groups)
+    nodes, vectors = old_nodes(rows, groups)
+    assert found.schema.equals(WAITING)
+    for name in WAITING.names:
+        expected = vectors if name == "vector" else nodes
+        assert found.column(name).equals(
+            expected.column(name).cast(found.schema.field(name).type)
+        )

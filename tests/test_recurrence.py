@@ -22,6 +22,7 @@ from transforms.recurrence import (
     among,
     article_days,
     article_keys,
+    article_lines,
     is_recurring,
     observe_lines,
     observe_sources,
@@ -57,7 +58,8 @@ def articles(rows: list[tuple[str | None, int | None, str]]) -> pa.RecordBatch:
 
 def observed(batch: pa.RecordBatch) -> pa.RecordBatch:
     ruled = ruled_lines(batch)
-    lines = observe_lines(batch, ruled, repeated_keys(article_keys(batch, ruled)))
+    known = article_lines(batch, ruled)
+    lines = observe_lines(known, repeated_keys(article_keys(known)))
     return concatenate([lines, observe_sources(batch)], LINE)
 
 
@@ -243,5 +245,6 @@ def test_a_key_is_repeated_if_it_is_met_twice():
 def test_what_is_met_once_is_not_noted():
     batch = articles([("valley", 1, f"{prose(seed)}\n{FURNITURE}") for seed in range(2)])
     ruled = ruled_lines(batch)
-    noted = observe_lines(batch, ruled, repeated_keys(article_keys(batch, ruled)))
+    known = article_lines(batch, ruled)
+    noted = observe_lines(known, repeated_keys(article_keys(known)))
     assert set(noted.column("line_key").to_pylist()) == {line_key(FURNITURE)}

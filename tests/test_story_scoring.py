@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.batch import column, with_column
 from schemas.fingerprint import FINGERPRINT, NUM_PERM
 from schemas.match import STORY_EDGE
+from schemas.past import VECTOR
 from transforms.background import NO_BACKGROUND
 from transforms.clustering import ScoreStories
 from transforms.context import (
@@ -33,6 +35,7 @@ from transforms.story_scoring import (
     probabilities,
     score_articles,
     score_block,
+    with_vectors,
 )
 
 DAY = 86400
@@ -300,7 +303,7 @@ def test_a_context_weight_of_an_unknown_number_is_refused():
 
 
 def test_the_shipped_model_reads_and_tells_two_stories_apart(model):
-    scored, _ = score_articles(two_stories(), model)
+    scored, _ = score_articles([two_stories()], model)
     by_pair = {
         tuple(pair): score
         for pair, score in zip(scored.pairs.tolist(), scored.second, strict=True)
@@ -316,6 +319,47 @@ def test_edges_do_not_depend_on_the_order_of_the_articles(model):
     backward = score_block(articles.take(pa.array(range(5, -1, -1))), model, min_score=0.01)
     assert forward.equals(backward)
     assert forward.schema.equals(STORY_EDGE)
+
+
+def test_edges_do_not_depend_on_the_parts_in_which_articles_come(model):
+    articles = two_stories()
+    parts = [articles.slice(4), articles.slice(1, 3), articles.slice(0, 1)]
+    whole = score_block(articles, model, min_score=0.01)
+    assert score_block(parts, model, min_score=0.01).equals(whole)
+
+
+@pytest.mark.parametrize("new", range(6))
+def test_pairs_that_are_asked_about_score_as_if_all_were_new(model, new):
+    articles = two_stories()
+    whole = score_block(articles, model, min_score=0.01)
+    is_new = np.arange(6) == new
+    asked = with_column(articles, "is_asked", pa.array(is_new))
+    ends = np.stack([column(whole, name) for name in ("article_key", "matched_key")], 1)
+    expected = (ends == new).any(axis=1)
+    known = whole.filter(pa.array(~expected))
+    found = score_block(asked, model, min_score=0.01, known=known)
+    assert found.select(["article_key", "matched_key"]).equals(
+        whole.filter(pa.array(expected)).select(["article_key", "matched_key"])
+    )
+    assert column(found, "story_score") == pytest.approx(
+        column(whole, "story_score")[expected], abs=1e-6
+    )
+
+
+def test_stored_vectors_and_late_ones_become_what_scoring_reads():
+    lists = pa.array([[1.0, 0.0], None, None], pa.list_(pa.float16()))
+    articles = with_column(two_stories().slice(0, 3), "vector", lists)
+    late = pa.RecordBatch.from_pylist(
+        [
+            {"article_key": 9, "vector": [1.0, 0.0]},
+            {"article_key": 1, "vector": [0.0, 1.0]},
+        ],
+        schema=VECTOR,
+    )
+    found = with_vectors(articles, 2, [late])
+    assert column(found, "vector").tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert "vector" not in with_vectors(articles, 0, []).schema.names
+    assert with_vectors(found, 2, [late]).equals(found)
 
 
 def test_scoring_reads_no_other_columns(model):

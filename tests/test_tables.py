@@ -58,7 +58,7 @@ def shard(*rows):
     )
     stories, groups = np.array(places, np.uint64).reshape(-1, 2).T
     return as_new(
-        FingerprintArticles()._fingerprint(cleaned),
+        FingerprintArticles().fingerprint(cleaned),
         "one",
         groups=groups,
         stories=stories,

@@ -22,13 +22,15 @@ G. Papadakis et al., "Blocking and filtering techniques for entity resolution: a
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Iterable
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
+from apache_beam.io.filesystems import FileSystems
 
 from schemas.batch import column
 from transforms.nearest import (
@@ -250,6 +252,18 @@ def block_key(language: str, slab: int) -> int:
     return xxhash.xxh3_64_intdigest(f"{language}/{slab}".encode()) >> 1
 
 
+def set_aside(batch: pa.RecordBatch, folder: str) -> Slice:
+    """Write a batch to a folder, where it waits until its block is scored."""
+    path = FileSystems.join(folder, f"aside-{uuid.uuid4().hex}.arrow")
+    with (
+        FileSystems.create(path, mime_type="application/octet-stream") as stream,
+        pa.PythonFile(stream, "w") as file,
+    ):
+        with pa.ipc.new_stream(file, batch.schema) as writer:
+            writer.write_batch(batch)
+        return Slice(path, 0, file.tell())
+
+
 @dataclasses.dataclass(eq=False)
 class AssignBlocks(beam.PTransform):
     """Key the articles by the blocks in which they are compared.
@@ -262,33 +276,31 @@ class AssignBlocks(beam.PTransform):
       folder: staging folder of this attempt.
       block_size: articles of a block, above which slabs of time are made.
       window: articles by which they overlap, half a block at most.
+      waiting: batches that wait on disk already; None: there are none.
     """
 
     folder: str
     block_size: int = 50_000
     window: int = WINDOW
+    waiting: beam.PCollection[Slice] | None = None
 
     def expand(
         self, batches: beam.PCollection[pa.RecordBatch]
     ) -> beam.PCollection[tuple[int, Slice]]:
         """Count the timelines first, then cut them."""
-        counted = (
-            batches
-            | "Count hours" >> beam.Map(timelines)
-            | "Add hours" >> beam.CombineGlobally(merge_timelines)
-        )
-        return (
-            batches
-            | "Set aside" >> beam.FlatMap(self._set_aside).with_output_types(Slice)
-            | "Cut"
-            >> beam.FlatMap(
-                self._cut, lines=beam.pvalue.AsSingleton(counted)
-            ).with_output_types(tuple[int, Slice])
-        )
+        counted = batches | "Count hours" >> beam.Map(timelines)
+        aside = batches | "Set aside" >> beam.FlatMap(self._aside).with_output_types(Slice)
+        if self.waiting is not None:
+            waiting = self.waiting | "Count hours of those waiting" >> beam.Map(_hours_of)
+            counted = (counted, waiting) | "All hours" >> beam.Flatten()
+            aside = (aside, self.waiting) | "All aside" >> beam.Flatten()
+        counted |= "Add hours" >> beam.CombineGlobally(merge_timelines)
+        return aside | "Cut" >> beam.FlatMap(
+            self._cut, lines=beam.pvalue.AsSingleton(counted)
+        ).with_output_types(tuple[int, Slice])
 
-    def _set_aside(self, batch: pa.RecordBatch) -> Iterator[Slice]:
-        for _, part in spill_shards(batch, np.zeros(batch.num_rows, int), self.folder):
-            yield part
+    def _aside(self, batch: pa.RecordBatch) -> list[Slice]:
+        return [set_aside(batch, self.folder)] if batch.num_rows else []
 
     def _cut(self, part: Slice, lines: dict[str, Timeline]) -> Iterable[tuple[int, Slice]]:
         batch = read_slice(part)
@@ -332,3 +344,7 @@ class AssignBlocks(beam.PTransform):
             found.append(own[rows])
             blocks.append(np.array([keyed[slab] for slab in slabs.tolist()], np.int64))
         return np.concatenate(found), np.concatenate(blocks)
+
+
+def _hours_of(part: Slice) -> dict[str, Timeline]:
+    return timelines(read_slice(part))

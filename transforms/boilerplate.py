@@ -12,7 +12,7 @@ and is nobody's copy.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import apache_beam as beam
@@ -22,10 +22,19 @@ import pyarrow as pa
 
 from schemas.article import CLEANED, REMOVED
 from schemas.batch import Collections, column, concatenate, split_by
+from schemas.story import LINES
 from transforms.assembly import StrippedTexts
+from transforms.line_memory import (
+    held_keys,
+    holders,
+    kept_lines,
+    lines_to_keep,
+    titles_by_text,
+)
 from transforms.line_rules import RuledLines, rule_lines, ruled_lines
 from transforms.main_content import DATA as SHIPPED
 from transforms.main_content import PageModel, page_model
+from transforms.past import read_part
 from transforms.recurrence import (
     AGENCY,
     ANY_SOURCE,
@@ -37,6 +46,7 @@ from transforms.recurrence import (
     WHOLE_TEXT,
     among,
     article_keys,
+    article_lines,
     headline_keys,
     is_recurring,
     observe_lines,
@@ -60,11 +70,19 @@ from transforms.titles import (
 
 # Each costs an element a batch, and holds its share of what the lines of all news leave.
 _SHARDS = 8
-_KEYS = pa.schema([pa.field("key", pa.uint64(), nullable=False)])
+_KEYS = pa.schema(
+    [
+        pa.field("key", pa.uint64(), nullable=False),
+        # It is met more than once in new articles.
+        pa.field("is_repeated", pa.bool_(), nullable=False),
+    ]
+)
 
 
 def learn_recurring(
     batches: Sequence[pa.RecordBatch],
+    earlier: pa.RecordBatch | None = None,
+    known: pa.RecordBatch | None = None,
     *,
     min_contexts: int = 3,
     min_days: int = 3,
@@ -74,6 +92,8 @@ def learn_recurring(
 
     Args:
       batches: all ARTICLE rows, with the columns of `rule_lines` or without.
+      earlier: LINES rows of earlier articles; what new articles share with them recurs.
+      known: RECURRING rows of earlier runs, sorted: of these lines little is read.
       min_contexts: unlike contexts that make a line of a source furniture.
       min_days: days from first to last sight that a long line needs for that.
       long_days: days over which two contexts are enough.
@@ -82,10 +102,18 @@ def learn_recurring(
       RECURRING rows, sorted.
     """
     batches = [batch if _is_ruled(batch) else rule_lines(batch) for batch in batches]
-    found = [article_keys(batch, ruled_lines(batch)) for batch in batches]
-    repeated = repeated_keys(np.concatenate([np.zeros(0, np.uint64), *found]))
-    observed = [_observed(batch, repeated) for batch in batches]
+    found = [article_keys(article_lines(batch, ruled_lines(batch))) for batch in batches]
+    keys = np.concatenate([np.zeros(0, np.uint64), *found])
+    repeated = repeated_keys(keys)
     sources = [observe_sources(batch) for batch in batches]
+    held = None
+    if earlier is not None:
+        distinct = np.unique(keys)
+        held, at_hand = holders(earlier, distinct, known)
+        sources += [at_hand, observe_lines(kept_lines(held), distinct)]
+        repeated = np.union1d(repeated, held_keys(held, distinct))
+    titles = titles_by_text(held)
+    observed = [_observed(batch, repeated, titles) for batch in batches]
     lines = recurring_lines(
         concatenate([*sources, *(lines for lines, _ in observed)], LINE),
         min_contexts=min_contexts,
@@ -93,7 +121,7 @@ def learn_recurring(
         long_days=long_days,
     )
     whole = judge_texts(concatenate([whole for _, whole in observed], WHOLE))
-    return _joined([lines, whole])
+    return joined_recurring([lines, whole])
 
 
 def _is_ruled(batch: pa.RecordBatch) -> bool:
@@ -101,13 +129,14 @@ def _is_ruled(batch: pa.RecordBatch) -> bool:
 
 
 def _observed(
-    batch: pa.RecordBatch, repeated: npt.NDArray[np.uint64]
+    batch: pa.RecordBatch,
+    repeated: npt.NDArray[np.uint64],
+    earlier: Mapping[int, Sequence[tuple[int, str | None]]],
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Give what is noted of lines and of whole texts that are met more than once."""
-    ruled = ruled_lines(batch)
-    keys = text_keys(ruled.offsets, ruled.keys, ruled.rules > 0)
-    keys[~among(keys, repeated)] = 0
-    return observe_lines(batch, ruled, repeated), observe_texts(batch, keys)
+    lines = article_lines(batch, ruled_lines(batch))
+    texts = np.where(among(lines.texts, repeated), lines.texts, np.uint64(0))
+    return observe_lines(lines, repeated), observe_texts(batch, texts, earlier)
 
 
 def strip_batch(
@@ -141,7 +170,7 @@ def strip_batch(
         articles.column("title"),
         articles.column("source").to_pylist(),
         ruled,
-        _known_lines(articles, ruled, recurring),
+        known_lines(articles, ruled.offsets, ruled.keys, recurring),
         agencies=agencies,
         min_words=min_words,
         page_model=page_model,
@@ -166,14 +195,27 @@ def strip_batch(
     return cleaned, _removed_rows(articles, stripped)
 
 
-def _known_lines(
-    articles: pa.RecordBatch, ruled: RuledLines, recurring: pa.RecordBatch
+def known_lines(
+    articles: pa.RecordBatch,
+    offsets: npt.NDArray[np.int64],
+    line_keys: npt.NDArray[np.uint64],
+    recurring: pa.RecordBatch,
 ) -> npt.NDArray[np.uint8]:
-    """Tell of each line what other articles say of it, as `strip_texts` takes it."""
-    known = np.zeros(ruled.keys.size, np.uint8)
-    rows = np.flatnonzero(among(ruled.keys, np.unique(column(recurring, "line_key"))))
-    keys = ruled.keys[rows]
-    article = np.searchsorted(ruled.offsets, rows, side="right") - 1
+    """Tell of each line what other articles say of it, as `strip_texts` takes it.
+
+    Args:
+      articles: n rows with `source` and `title`.
+      offsets: shape (n + 1,). Article i owns lines offsets[i] to offsets[i + 1].
+      line_keys: shape (m,).
+      recurring: RECURRING rows, sorted.
+
+    Returns:
+      Shape (m,): RECURS, IS_PROPER, IS_HEADLINE, IS_AGENCY, added.
+    """
+    known = np.zeros(line_keys.size, np.uint8)
+    rows = np.flatnonzero(among(line_keys, np.unique(column(recurring, "line_key"))))
+    keys = line_keys[rows]
+    article = np.searchsorted(offsets, rows, side="right") - 1
     sources = source_keys(articles.column("source"))[article]
     own = headline_keys(articles.column("title"))[article]
 
@@ -250,68 +292,108 @@ class LearnRecurringLines(beam.PTransform):
     """Learn which lines and whole texts are furniture because they recur.
 
     Takes ARTICLE batches where they wait (Spilled), for they are asked twice and a runner
-    would hold them, and gives one batch of RECURRING rows; none for no articles. It
-    is `learn_recurring`, in shards: first the keys that are met more than once are found,
-    and what stands around a line is noted of these alone.
+    would hold them. Gives a dict: `recurring`, one batch of RECURRING rows, none for no
+    articles; and where earlier runs kept lines `held`, one batch of LINES rows, of the
+    articles that share a line with a new one. It is `learn_recurring`, in shards: first the
+    keys that are met more than once are found, and what stands around a line is noted of
+    these alone.
 
     Attributes:
+      earlier: paths of the files of LINES rows that earlier runs kept.
+      known: RECURRING rows of earlier runs.
       min_contexts: unlike contexts that make a line of a source furniture.
       min_days: days from first to last sight that a long line needs for that.
       long_days: days over which two contexts are enough.
     """
 
+    earlier: beam.PCollection[str] | None = None
+    known: pa.RecordBatch | None = None
     min_contexts: int = 3
     min_days: int = 3
     long_days: int = 7
 
-    def expand(
-        self, articles: beam.PCollection[Spilled]
-    ) -> beam.PCollection[pa.RecordBatch]:
+    def expand(self, articles: beam.PCollection[Spilled]) -> Collections:
         """Find repeated keys, observe lines by article, then judge them by line."""
-        repeated = (
+        distinct = (
             articles
             | "Note keys" >> beam.FlatMap(self._note)
             | "Gather keys" >> beam.GroupByKey()
-            | "Find repeated" >> beam.MapTuple(self._repeated)
+            | "Find repeated" >> beam.MapTuple(self._distinct)
             | "Gather repeated" >> beam.GroupByKey()
-            | "Sort repeated" >> beam.MapTuple(self._sorted_keys)
+            | "Sort repeated" >> beam.MapTuple(_sorted_keys)
         )
+        # FnApiRunner would hold back what follows a Flatten of old and new lines until the
+        # articles are stripped, which waits for it; so what is old comes beside.
         nothing = pa.RecordBatch.from_pylist([], schema=_KEYS)
-        return (
-            articles
-            | "Observe"
-            >> beam.FlatMap(
-                self._observe,
-                repeated=beam.pvalue.AsSingleton(repeated, default_value=nothing),
+        keys = beam.pvalue.AsSingleton(distinct, default_value=nothing)
+        old: dict[str, beam.pvalue.AsSingleton] = {}
+        given: Collections = {}
+        if self.earlier is not None:
+            found = self.earlier | "Read lines" >> beam.FlatMap(
+                _held, keys, self.known
+            ).with_outputs("held", "sources")
+            held = (
+                found["held"]
+                | "Gather lines" >> beam.combiners.ToList()
+                | "Join lines" >> beam.Map(concatenate, LINES)
             )
+            given["held"] = held
+            old["held"] = beam.pvalue.AsSingleton(held)
+            # FnApiRunner may give nothing for a side input that is a main input, too.
+            observed = (
+                articles.pipeline
+                | "Once" >> beam.Create([None], reshuffle=False)
+                | "Observe earlier"
+                >> beam.Map(
+                    _observed_earlier,
+                    old["held"],
+                    keys,
+                    beam.pvalue.AsIter(found["sources"]),
+                )
+            )
+            judging = {"earlier": beam.pvalue.AsSingleton(observed)}
+        else:
+            judging = {}
+        given["recurring"] = (
+            articles
+            | "Observe" >> beam.FlatMap(self._observe, keys, **old)
             | "Gather" >> beam.GroupByKey()
-            | "Judge" >> beam.MapTuple(self._judge)
+            | "Judge" >> beam.MapTuple(self._judge, **judging)
             | "Bring together" >> beam.GroupByKey()
             | "Sort" >> beam.MapTuple(self._sort)
         )
+        return given
 
     def _note(self, articles: Spilled) -> Iterator[tuple[int, pa.RecordBatch]]:
         batch = read_back(articles)
-        keys = article_keys(batch, ruled_lines(batch))
-        noted = pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
+        keys = article_keys(article_lines(batch, ruled_lines(batch)))
+        noted = pa.RecordBatch.from_arrays(
+            [pa.array(keys), pa.array(np.zeros(keys.size, np.bool_))], schema=_KEYS
+        )
         yield from split_by(noted, keys % np.uint64(_SHARDS))
 
-    def _repeated(
+    def _distinct(
         self, _: int, batches: Iterable[pa.RecordBatch]
     ) -> tuple[int, pa.RecordBatch]:
-        keys = repeated_keys(column(concatenate(batches, _KEYS), "key"))
-        return 0, pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
-
-    def _sorted_keys(self, _: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-        # Once, and not for every batch of articles that is looked up in them.
-        keys = np.sort(column(concatenate(batches, _KEYS), "key"))
-        return pa.RecordBatch.from_arrays([pa.array(keys)], schema=_KEYS)
+        keys, counts = np.unique(
+            column(concatenate(batches, _KEYS), "key"), return_counts=True
+        )
+        repeated = counts > 1
+        if self.earlier is None:
+            # Of what is met once there is nothing to learn.
+            keys, repeated = keys[repeated], repeated[repeated]
+        columns = [pa.array(keys), pa.array(repeated)]
+        return 0, pa.RecordBatch.from_arrays(columns, schema=_KEYS)
 
     def _observe(
-        self, articles: Spilled, repeated: pa.RecordBatch
+        self, articles: Spilled, keys: pa.RecordBatch, held: pa.RecordBatch | None = None
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         batch = read_back(articles)
-        lines, texts = _observed(batch, column(repeated, "key"))
+        distinct = column(keys, "key")
+        repeated = distinct[column(keys, "is_repeated").astype(np.bool_)]
+        if held is not None:
+            repeated = np.union1d(repeated, held_keys(held, distinct))
+        lines, texts = _observed(batch, repeated, titles_by_text(held))
         sources = observe_sources(batch)
         for shard, rows in split_by(lines, column(lines, "line_key") % np.uint64(_SHARDS)):
             yield shard, concatenate([rows, sources], LINE)
@@ -320,19 +402,71 @@ class LearnRecurringLines(beam.PTransform):
             yield _SHARDS + shard, rows
 
     def _judge(
-        self, shard: int, batches: Iterable[pa.RecordBatch]
+        self,
+        shard: int,
+        batches: Iterable[pa.RecordBatch],
+        earlier: pa.RecordBatch | None = None,
     ) -> tuple[int, pa.RecordBatch]:
         if shard >= _SHARDS:
             return 0, judge_texts(concatenate(batches, WHOLE))
+        found = [*batches]
+        if earlier is not None:
+            # The key of what is no line, but a source at hand, is 0.
+            keys = column(earlier, "line_key")
+            here = (keys % np.uint64(_SHARDS) == shard) | (keys == 0)
+            found.append(earlier.filter(pa.array(here)))
         return 0, recurring_lines(
-            concatenate(batches, LINE),
+            concatenate(found, LINE),
             min_contexts=self.min_contexts,
             min_days=self.min_days,
             long_days=self.long_days,
         )
 
     def _sort(self, _: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-        return _joined(list(batches))
+        return joined_recurring(list(batches))
+
+
+def _sorted_keys(_: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
+    # Once, and not for every batch of articles that is looked up in them.
+    return concatenate(batches, _KEYS).sort_by("key")
+
+
+# Beam looks the coder of a tagged output up by this.
+Kept: TypeAlias = (
+    beam.pvalue.TaggedOutput[Literal["held"], pa.RecordBatch]
+    | beam.pvalue.TaggedOutput[Literal["sources"], pa.RecordBatch]
+)
+
+
+def _held(path: str, keys: pa.RecordBatch, known: pa.RecordBatch | None) -> Iterator[Kept]:
+    held, sources = holders(read_part(path), column(keys, "key"), known)
+    yield beam.pvalue.TaggedOutput("held", held)
+    yield beam.pvalue.TaggedOutput("sources", sources)
+
+
+def _observed_earlier(
+    _: None,
+    held: pa.RecordBatch,
+    keys: pa.RecordBatch,
+    sources: Iterable[pa.RecordBatch],
+) -> pa.RecordBatch:
+    observed = observe_lines(kept_lines(held), column(keys, "key"))
+    return concatenate([*sources, observed], LINE)
+
+
+class KeepLines(beam.PTransform):
+    """Give LINES rows of articles, which wait (Spilled), for later runs."""
+
+    def expand(
+        self, articles: beam.PCollection[Spilled]
+    ) -> beam.PCollection[pa.RecordBatch]:
+        """Read the articles back."""
+        return articles | "Keep lines" >> beam.Map(_kept)
+
+
+def _kept(articles: Spilled) -> pa.RecordBatch:
+    batch = read_back(articles)
+    return lines_to_keep(batch, ruled_lines(batch))
 
 
 # Beam looks the coder of a tagged output up by this.
@@ -376,7 +510,7 @@ class StripBoilerplate(beam.PTransform):
     ) -> Iterator[Tagged]:
         if self.remembered is not None:
             recurring = [*recurring, self.remembered]
-        table = recurring[0] if len(recurring) == 1 else _joined(recurring)
+        table = recurring[0] if len(recurring) == 1 else joined_recurring(recurring)
         cleaned, removed = strip_batch(
             read_back(articles),
             table,
@@ -390,7 +524,7 @@ class StripBoilerplate(beam.PTransform):
             yield beam.pvalue.TaggedOutput("removed", removed)
 
 
-def _joined(tables: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+def joined_recurring(tables: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """Join RECURRING tables, of earlier runs and of this one, into one."""
     table = concatenate(tables, RECURRING)
     return recurring_table(

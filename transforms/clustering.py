@@ -16,7 +16,7 @@ them.
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import apache_beam as beam
 import numpy as np
@@ -36,9 +36,10 @@ from transforms.continuing import (
 )
 from transforms.copy_groups import COPY_GROUP
 from transforms.linkage import ABSENT, link_stories
-from transforms.membership import STORY_MEMBERS
+from transforms.membership import STORY_MEMBERS, look_up
+from transforms.spilling import Slice, read_slice
 from transforms.story_model import DATA, shared_story_model
-from transforms.story_scoring import ScoreBlocks, compared
+from transforms.story_scoring import LateVectors, ScoreBlocks, compared
 
 # What grouping needs of an article beside its pairs, and what its edges show of it.
 NODE = pa.schema(
@@ -176,6 +177,64 @@ def continue_stories(
     return stories, merged_stories(rows, begun, names)
 
 
+def reform_stories(
+    nodes: pa.RecordBatch,
+    edges: pa.RecordBatch,
+    ledger: pa.RecordBatch,
+    groups: pa.RecordBatch,
+    standing: pa.RecordBatch,
+    *,
+    threshold: float,
+    absent: float,
+    one_source: float = ONE_SOURCE,
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Group articles into stories anew, under the names that stories have.
+
+    A name goes with the article that it is the key of. A story whose name is that of an
+    article which is no longer at hand stays together: who would keep the name?
+
+    Args:
+      nodes: as of `group_stories`.
+      edges: as of `group_stories`; edges to other articles are left out.
+      ledger: as of `continue_stories`.
+      groups: as of `continue_stories`.
+      standing: rows with `article_key`, ascending, and `representative_key`: who stands for
+        each article that is at hand.
+      threshold: as of `group_stories`.
+      absent: as of `group_stories`.
+      one_source: as of `without_doubtful_pairs`.
+
+    Returns:
+      stories: STORY_MEMBERS rows of all nodes, ascending.
+      merged: MERGED rows: the stories whose name is given up.
+    """
+    keys, published, pairs, scores, sources = _graph(nodes, edges)
+    rows, begun = prior_stories(keys, groups, ledger)
+    namers = look_up(standing, "representative_key", begun)
+    at = np.minimum(np.searchsorted(keys, namers), max(len(keys) - 1, 0))
+    at_hand = np.isin(begun, column(standing, "article_key")) & (keys[at] == namers)
+    together = begun_together(rows[~at_hand], begun[~at_hand], len(keys))
+    linked = link_stories(
+        pairs,
+        np.sqrt(scores),
+        len(keys),
+        threshold=threshold,
+        absent=absent,
+        together=together,
+    )
+    open_pairs = together[pairs[:, 0]] != together[pairs[:, 1]]
+    linked = without_doubtful_pairs(
+        linked, pairs[open_pairs], scores[open_pairs], sources, one_source=one_source
+    )
+    rows = np.where(at_hand, at, rows)
+    firsts = first_articles(linked, keys, *published)
+    names = oldest_begun(firsts, rows, begun, ledger)
+    stories = pa.RecordBatch.from_arrays(
+        [pa.array(keys), pa.array(names)], schema=STORY_MEMBERS
+    )
+    return stories, merged_stories(rows, begun, names)
+
+
 def group_stories(
     nodes: pa.RecordBatch,
     edges: pa.RecordBatch,
@@ -274,11 +333,33 @@ class Begun:
       known: one STORY_EVIDENCE batch of all pairs that earlier runs scored.
       ledger: one LEDGER batch.
       groups: COPY_GROUP batches of all articles whose copies changed.
+      nodes: articles that earlier runs wrote, with the columns of NODE, `is_asked` and
+        those that scoring reads; what they are is on disk, and only there.
+      vectors: as of `ScoreBlocks`.
     """
 
     known: beam.pvalue.AsSingleton
     ledger: beam.pvalue.AsSingleton
     groups: beam.pvalue.AsIter
+    nodes: beam.PCollection[Slice]
+    vectors: LateVectors | None = None
+
+    def told(self) -> dict[str, Any]:
+        """Give the side inputs by which stories go on."""
+        return {"known": self.known, "ledger": self.ledger, "groups": self.groups}
+
+
+def assign_blocks(staging: str, block_size: int, begun: Begun | None) -> AssignBlocks:
+    """Make the transform that puts new articles into blocks, and those of stories begun."""
+    waiting = None if begun is None else begun.nodes
+    return AssignBlocks(staging, block_size, waiting=waiting)
+
+
+def score_blocks(model_folder: str, begun: Begun | None) -> ScoreBlocks:
+    """Make the transform that scores blocks of new articles and of stories begun."""
+    if begun is None:
+        return ScoreBlocks(model_folder)
+    return ScoreBlocks(model_folder, known=begun.known, vectors=begun.vectors)
 
 
 @dataclasses.dataclass(eq=False)
@@ -295,8 +376,8 @@ class ScoreStories(beam.PTransform):
       model_folder: where `pipeline.tune` wrote the story model.
       block_size: articles compared in one place.
       near_miss: lowest score of an edge that is given out.
-      begun: stories of earlier runs; None: there are none. Representatives then have
-        `is_asked`.
+      begun: stories of earlier runs; None: there are none. Then what is given are the
+        new representatives, with `is_asked`.
     """
 
     staging: str
@@ -311,15 +392,14 @@ class ScoreStories(beam.PTransform):
         scored = (
             representatives
             | "Keep what is compared" >> beam.Map(compared)
-            | "Assign blocks" >> AssignBlocks(self.staging, self.block_size)
-            | "Score blocks"
-            >> ScoreBlocks(self.model_folder, known=begun.known if begun else None)
+            | "Assign blocks" >> assign_blocks(self.staging, self.block_size, begun)
+            | "Score blocks" >> score_blocks(self.model_folder, begun)
         )
-        nodes = (
-            representatives
-            | "Keep nodes" >> beam.Map(_node)
-            | "Gather nodes" >> beam.combiners.ToList()
-        )
+        nodes = representatives | "Keep nodes" >> beam.Map(_node)
+        if begun is not None:
+            waiting = begun.nodes | "Keep nodes that wait" >> beam.Map(_waiting_node)
+            nodes = (nodes, waiting) | "All nodes" >> beam.Flatten()
+        nodes |= "Gather nodes" >> beam.combiners.ToList()
         edges = beam.pvalue.AsSingleton(
             scored
             | "Gather edges" >> beam.combiners.ToList()
@@ -330,7 +410,7 @@ class ScoreStories(beam.PTransform):
             stories = nodes | "Group" >> beam.Map(_grouped, self.model_folder, edges=edges)
             return {"edges": named, "stories": stories}
         continued = nodes | "Continue" >> beam.FlatMap(
-            _continued, self.model_folder, edges=edges, **vars(begun)
+            _continued, self.model_folder, edges=edges, **begun.told()
         ).with_outputs("stories", "merged")
         return {
             "edges": named,
@@ -348,6 +428,10 @@ Tagged: TypeAlias = (
 
 def _node(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.select(NODE.names)
+
+
+def _waiting_node(part: Slice) -> pa.RecordBatch:
+    return read_slice(part).select(NODE.names)
 
 
 def _named(

@@ -21,7 +21,7 @@ from schemas.fingerprint import FINGERPRINT
 from schemas.past import VECTOR
 from transforms.components import connected_components
 from transforms.copy_groups import COPY_GROUP
-from transforms.membership import MEMBERSHIP, STORY_MEMBERS
+from transforms.membership import MEMBERSHIP, STORY_MEMBERS, look_up
 
 Keys = npt.NDArray[np.uint64]
 
@@ -220,7 +220,9 @@ def oldest_begun(
       Array of shape (n,). The oldest is that named after the earliest article.
     """
     published = pc.fill_null(ledger.column("published"), _UNDATED).to_numpy()
-    times = published[ledger_rows(ledger, stories)]
+    known = ledger_rows(ledger, stories)
+    # Of a name of which nobody knows any more whose it is, that is long ago.
+    times = np.where(known >= 0, published[known], np.iinfo(np.int64).min)
     order = np.lexsort((stories, times, groups[rows]))
     named, first = np.unique(groups[rows][order], return_index=True)
     if not len(named):
@@ -350,6 +352,55 @@ def continued_membership(
     )
 
 
+def reformed_membership(
+    membership: pa.RecordBatch, stories: pa.RecordBatch, standings: pa.RecordBatch
+) -> pa.RecordBatch:
+    """Let articles go with who stands for them, where stories are formed anew.
+
+    Args:
+      membership: as of `continued_membership`.
+      stories: STORY_MEMBERS rows of all articles at hand that stand for a copy group.
+      standings: rows with `article_key`, ascending, and `representative_key`, as it was.
+    """
+    keys = column(membership, "article_key")
+    standing = column(membership, "representative_key").copy()
+    stays = standing == UNCHANGED
+    standing[stays] = look_up(standings, "representative_key", keys[stays])
+    nodes = column(stories, "article_key")
+    if not len(nodes):
+        return membership
+    places = np.minimum(np.searchsorted(nodes, standing), len(nodes) - 1)
+    now = np.where(
+        nodes[places] == standing,
+        column(stories, "story_key")[places],
+        column(membership, "story_key"),
+    )
+    return with_column(membership, "story_key", pa.array(now))
+
+
+def keep_names(
+    membership: pa.RecordBatch, given: pa.RecordBatch, ledger: pa.RecordBatch
+) -> pa.RecordBatch:
+    """Name copy groups and stories as a stream named them.
+
+    What an earlier run has named keeps its name. Of several names that a stream gave to
+    members the oldest is taken; a name goes with the article that it is the key of.
+
+    Args:
+      membership: MEMBERSHIP rows, ascending.
+      given: STANDING rows of the stream, ascending.
+      ledger: LEDGER rows of earlier runs, ascending.
+    """
+    keys = column(membership, "article_key")
+    known = ledger_rows(ledger, keys) >= 0
+    for name in ("group_key", "story_key"):
+        owners = column(membership, name)
+        names = oldest_names(owners, keys, column(given, name), given)
+        names = np.where(np.isin(owners, owners[known]), owners, names)
+        membership = with_column(membership, name, pa.array(names))
+    return membership
+
+
 # The stories that a run writes, ascending.
 CHANGED = pa.schema([MEMBERSHIP.field("story_key")])
 
@@ -368,8 +419,11 @@ def changed_stories(ledger: pa.RecordBatch, membership: pa.RecordBatch) -> pa.Re
     for name in ("group_key", "story_key"):
         before = column(ledger, name)[rows[old]]
         differs[old] |= column(membership, name)[old] != before
+    # One that an article left is not as it was, either.
+    begun = column(ledger, "story_key")[rows[old]]
+    left = np.intersect1d(begun[begun != stories[old]], stories)
     return pa.RecordBatch.from_arrays(
-        [pa.array(np.unique(stories[differs]))], schema=CHANGED
+        [pa.array(np.union1d(stories[differs], left))], schema=CHANGED
     )
 
 
@@ -396,10 +450,13 @@ def stories_of_copies(
     stories = nodes.copy()
     places = np.searchsorted(nodes, column(groups, "representative_key"))
     stories[places] = names
-    rows = ledger_rows(ledger, grouped)
-    known = np.flatnonzero(rows >= 0)
-    begun = column(ledger, "story_key")[rows[known]]
+    # Who was taken for a copy and is none stays in the story.
+    rows, begun = prior_stories(nodes, groups, ledger)
+    _, first, together = np.unique(
+        begun_together(rows, begun, len(nodes)), return_index=True, return_inverse=True
+    )
+    stories = oldest_begun(stories[first][together], rows, begun, ledger)
     members = pa.RecordBatch.from_arrays(
         [pa.array(nodes), pa.array(stories)], schema=STORY_MEMBERS
     )
-    return members, merged_stories(known, begun, names)
+    return members, merged_stories(rows, begun, stories)

@@ -55,12 +55,16 @@ from transforms.evidence import passage_lists
 from transforms.lsh import BANDS, ROWS
 from transforms.meeting_places import (
     MAX_COMPONENT,
-    PLACE,
-    PLACED_PAIR,
     article_places,
     place_pairs,
 )
 from transforms.past import articles_of
+from transforms.reopening import (
+    Hindsight,
+    are_among,
+    parted,
+    stripped_again,
+)
 from transforms.speakers import copied
 from transforms.spilling import Spilled, read_back
 from transforms.verification import (
@@ -88,7 +92,12 @@ WANTED = (
 )
 # Nothing else is held while these are, and lz4 takes a third of the time of zstd.
 _WANTED = pa.schema(
-    [*(CLEANED.field(name) for name in WANTED), COMPARED.field("published")],
+    [
+        *(CLEANED.field(name) for name in WANTED),
+        # The text is not as it was written: furniture showed later.
+        pa.field("is_amended", pa.bool_(), nullable=False),
+        COMPARED.field("published"),
+    ],
     metadata={CODEC: "lz4"},
 )
 # An edge, and of both its articles what grouping needs.
@@ -111,7 +120,7 @@ def wanted_articles(cleaned: pa.RecordBatch, places: pa.RecordBatch) -> Iterator
     """Give the articles that are compared, as far as that needs them, shard by shard.
 
     Args:
-      cleaned: schema CLEANED, or the columns WANTED of it.
+      cleaned: schema CLEANED, or the columns WANTED of it, and perhaps `is_amended`.
       places: schema PLACE, ascending by article.
     """
     wanted = column(places, "article_key")
@@ -123,7 +132,9 @@ def wanted_articles(cleaned: pa.RecordBatch, places: pa.RecordBatch) -> Iterator
         return
     nth = np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
     shards = column(places, "shard")[firsts[rows] + nth]
-    for shard, found in split_by(cleaned.select(WANTED), shards, rows):
+    if "is_amended" not in cleaned.schema.names:
+        cleaned = with_column(cleaned, "is_amended", np.zeros(keys.size, np.bool_))
+    for shard, found in split_by(cleaned.select(_WANTED.names[:-1]), shards, rows):
         micros = found.column("published_at").cast(pa.int64()).cast(pa.float64())
         seconds = pc.floor(pc.divide(micros, 1e6)).cast(pa.int64())
         yield shard, with_column(found, "published", seconds).cast(_WANTED)
@@ -168,6 +179,9 @@ def _with_ends(
     """Add to edges what is known of both ends; give also the articles that are copies."""
     left, right = (rows_of(texts.keys, column(edges, name)) for name in PAIR.names)
     accepted = edges.column("relation").is_valid().to_numpy(zero_copy_only=False)
+    # Passages are told of the text as it is written.
+    amended = column(texts.articles, "is_amended").astype(np.bool_)
+    shown = accepted & ~amended[left] & ~amended[right]
     first, second = (
         texts.articles.select(["article_id", *GROUPED.names[1:]]).take(pa.array(rows))
         for rows in (left, right)
@@ -179,7 +193,7 @@ def _with_ends(
             first.column("article_id"),
             second.column("article_id"),
             pc.divide(seconds.cast(pa.float32()), _SECONDS_A_DAY),
-            passage_lists(texts.tokens, np.where(accepted, left, -1), right),
+            passage_lists(texts.tokens, np.where(shown, left, -1), right),
             *(ends.column(name) for ends in (first, second) for name in GROUPED.names[1:]),
         ],
         schema=_EDGE,
@@ -196,6 +210,7 @@ def groups_of_edges(
     max_compared: int,
     earlier: pa.RecordBatch | None = None,
     ledger: pa.RecordBatch | None = None,
+    asked_again: pa.RecordBatch | None = None,
 ) -> pa.RecordBatch:
     """Group all articles that have edges, of schema _EDGE; else as `copy_groups`.
 
@@ -206,9 +221,16 @@ def groups_of_edges(
       max_compared: as of `copy_groups`.
       earlier: COPY_EVIDENCE rows of earlier runs; None: there were none.
       ledger: LEDGER rows, ascending, where there were.
+      asked_again: schema PAIR, those of earlier runs that this one compared.
     """
     edges = concatenate(batches, _EDGE)
     if earlier is not None and ledger is not None:
+        earlier = earlier.filter(pa.array(~are_among(earlier, edges)))
+        if asked_again is not None:
+            gone = are_among(earlier, asked_again)
+            before = parted(earlier.filter(pa.array(gone)))
+            edges = concatenate([edges, _with_ledger(before, ledger)], _EDGE)
+            earlier = earlier.filter(pa.array(~gone))
         touched = touched_edges(edges, earlier)
         edges = concatenate([edges, _with_ledger(touched, ledger)], _EDGE)
     articles = pa.Table.from_batches(
@@ -265,8 +287,9 @@ class FindCopies(beam.PTransform):
     Where earlier runs wrote of articles, the dict has besides: `earlier_fingerprints`, of
     those articles, or the columns of it that keys are made of; `earlier_files`, paths of
     the files of `articles/`; and single elements: `ledger` (LEDGER), `representatives`
-    (KEYS: who of them stands for a copy group) and `earlier_edges` (COPY_EVIDENCE, all
-    pairs that were compared). Then `groups` lists every article that was compared, and
+    (KEYS: who of them stands for a copy group), `earlier_edges` (COPY_EVIDENCE, all pairs
+    that were compared), `hindsight` (Hindsight) and `asked_again` (PAIR: which of those
+    pairs are compared again). Then `groups` lists every article that was compared, and
     those that hang together with it, each in a group, if only in one of its own.
 
     Attributes:
@@ -280,6 +303,7 @@ class FindCopies(beam.PTransform):
       min_medoid_containment: as in `copy_groups`.
       min_linked: as in `copy_groups`.
       shards: shards that keys, pairs and texts are spread over.
+      min_words: words under which a text is nobody's copy.
     """
 
     thresholds: CopyThresholds = dataclasses.field(default_factory=CopyThresholds)
@@ -292,6 +316,7 @@ class FindCopies(beam.PTransform):
     min_medoid_containment: float = MIN_MEDOID_CONTAINMENT
     min_linked: float = MIN_LINKED
     shards: int = 8
+    min_words: int = 25
 
     def expand(self, inputs: Collections) -> Collections:
         """Apply to fingerprints and cleaned articles."""
@@ -299,44 +324,49 @@ class FindCopies(beam.PTransform):
         placing: dict[str, beam.pvalue.AsSingleton] = {}
         grouping: dict[str, beam.pvalue.AsSingleton] = {}
         if "ledger" in inputs:
-            ledger, standing, edges = (
+            ledger, standing, edges, again = (
                 beam.pvalue.AsSingleton(inputs[name])
-                for name in ("ledger", "representatives", "earlier_edges")
+                for name in ("ledger", "representatives", "earlier_edges", "asked_again")
             )
-            placing = {"ledger": ledger, "representatives": standing}
-            grouping = {"ledger": ledger, "earlier": edges}
+            placing = {"ledger": ledger, "representatives": standing, "asked_again": again}
+            grouping = {"ledger": ledger, "earlier": edges, "asked_again": again}
             both = (fingerprints, inputs["earlier_fingerprints"])
             fingerprints = both | "Add earlier" >> beam.Flatten()
-        placed = (
+        chosen = (
             fingerprints
             | "Key" >> beam.FlatMap(self._keys)
             | "Group keys" >> beam.GroupByKey()
             | "Share keys" >> beam.FlatMap(self._shared)
             | "Group pairs" >> beam.GroupByKey()
             | "Choose pairs" >> beam.Map(self._chosen)
-            | "Gather pairs" >> beam.GroupByKey()
-            | "Place pairs" >> beam.Map(self._placed, **placing)
+        )
+        # Even where no two articles share a key, pairs may be asked for again.
+        placed = (
+            fingerprints.pipeline
+            | "Once" >> beam.Create([None], reshuffle=False)
+            | "Place pairs" >> beam.Map(self._placed, beam.pvalue.AsIter(chosen), **placing)
         )
         places = placed | "Place articles" >> beam.Map(article_places)
-        nowhere = pa.RecordBatch.from_pylist([], schema=PLACE)
-        wanted = beam.pvalue.AsSingleton(places, default_value=nowhere)
+        wanted = beam.pvalue.AsSingleton(places)
         articles = inputs["cleaned"] | "Bring articles" >> beam.FlatMap(_brought, wanted)
         if "ledger" in inputs:
             brought = inputs["earlier_files"] | "Bring earlier articles" >> beam.FlatMap(
-                _earlier_articles, wanted
+                _earlier_articles,
+                wanted,
+                beam.pvalue.AsSingleton(inputs["hindsight"]),
+                self.min_words,
             )
             articles = (articles, brought) | "All articles" >> beam.Flatten()
         # Pairs come as a side input: FnApiRunner holds back what follows a Flatten until
         # every consumer of what went into it is done, and the last stages of a run, which
         # wait for the groups, consume these articles too.
-        nothing = pa.RecordBatch.from_pylist([], schema=PLACED_PAIR)
         compared = (
             articles
             | "Group texts" >> beam.GroupByKey()
             | "Compare"
-            >> beam.ParDo(
-                self._compared, beam.pvalue.AsSingleton(placed, default_value=nothing)
-            ).with_outputs("edges", "copied")
+            >> beam.ParDo(self._compared, beam.pvalue.AsSingleton(placed)).with_outputs(
+                "edges", "copied"
+            )
         )
         edges = compared["edges"]
         groups = (
@@ -365,19 +395,24 @@ class FindCopies(beam.PTransform):
         ends = column(shared, "article_key") ^ column(shared, "matched_key")
         yield from split_by(shared, ends % np.uint64(self.shards))
 
-    def _chosen(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> Keyed:
-        return 0, chosen_pairs(keyed[1], min_shared_passages=self.min_shared_passages)
+    def _chosen(self, keyed: tuple[int, Iterable[pa.RecordBatch]]) -> pa.RecordBatch:
+        return chosen_pairs(keyed[1], min_shared_passages=self.min_shared_passages)
 
     def _placed(
         self,
-        keyed: tuple[int, Iterable[pa.RecordBatch]],
+        _: None,
+        chosen: Iterable[pa.RecordBatch],
         ledger: pa.RecordBatch | None = None,
         representatives: pa.RecordBatch | None = None,
+        asked_again: pa.RecordBatch | None = None,
     ) -> pa.RecordBatch:
-        pairs = concatenate(keyed[1], PAIR)
-        if ledger is not None and representatives is not None:
+        # In one order, whatever that in which they came.
+        pairs = concatenate(chosen, PAIR)
+        pairs = pairs.sort_by([(name, "ascending") for name in PAIR.names])
+        if ledger is not None and representatives is not None and asked_again is not None:
             standing = column(representatives, "article_key")
             pairs = pairs_to_compare(pairs, ledger, standing)
+            pairs = concatenate([pairs, asked_again], PAIR)
         return place_pairs(pairs, shards=self.shards, max_component=self.max_component)
 
     def _compared(
@@ -393,6 +428,7 @@ class FindCopies(beam.PTransform):
         keyed: tuple[int, Iterable[pa.RecordBatch]],
         ledger: pa.RecordBatch | None = None,
         earlier: pa.RecordBatch | None = None,
+        asked_again: pa.RecordBatch | None = None,
     ) -> pa.RecordBatch:
         return groups_of_edges(
             keyed[1],
@@ -401,6 +437,7 @@ class FindCopies(beam.PTransform):
             max_compared=self.max_bucket,
             earlier=earlier,
             ledger=ledger,
+            asked_again=asked_again,
         )
 
 
@@ -408,9 +445,12 @@ def _brought(waiting: Spilled, places: pa.RecordBatch) -> Iterator[Keyed]:
     return wanted_articles(read_back(waiting, WANTED), places)
 
 
-def _earlier_articles(path: str, places: pa.RecordBatch) -> Iterator[Keyed]:
+def _earlier_articles(
+    path: str, places: pa.RecordBatch, known: Hindsight, min_words: int
+) -> Iterator[Keyed]:
     if places.num_rows:
         found = articles_of(path, np.unique(column(places, "article_key")))
+        found = stripped_again(found, known, min_words=min_words)
         yield from wanted_articles(found, places)
 
 

@@ -88,7 +88,7 @@ def standings(
     stories = story_rows(
         with_column(members, "relation", decided["relation"]),
         starts,
-        names=starts,
+        names=firsts.column("article_id"),
         canonical=speakers.rows,
         reasons=speakers.reasons,
         independent=np.ones(starts.size, np.int32),
@@ -166,7 +166,7 @@ def part_tables(
     own = story_rows(
         singles,
         every,
-        names=every,
+        names=singles.column("article_id"),
         canonical=every,
         reasons=["the only report"] * every.size,
         independent=np.ones(every.size, np.int32),

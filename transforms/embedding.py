@@ -40,6 +40,9 @@ CHARACTERS_PER_TOKEN = 8
 BATCH_SIZE = 16
 LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 
+# What is read of an article.
+_EMBEDDED = ["title", "text", "alien"]
+
 # A worker process may run several bundles at a time on its one model, whose tokeniser
 # holds the length that it cuts at.
 _TOKENISING = threading.Lock()
@@ -94,6 +97,29 @@ def embed(texts: Sequence[str], *, model: str, max_tokens: int) -> npt.NDArray[n
     return vectors
 
 
+def embed_articles(
+    articles: pa.RecordBatch, *, model: str, max_tokens: int
+) -> npt.NDArray[np.float16]:
+    """Embed title and lead of articles; of an alien text only the title.
+
+    Args:
+      articles: n rows with `title`, `text` and `alien`.
+      model: as of `embed`.
+      max_tokens: as of `embed`.
+
+    Returns:
+      Array of shape (n, d), unit vectors.
+    """
+    own = pc.if_else(articles.column("alien"), pa.scalar(""), articles.column("text"))
+    texts = [
+        embedding_text(title, text, max_tokens=max_tokens)
+        for title, text in zip(
+            articles.column("title").to_pylist(), own.to_pylist(), strict=True
+        )
+    ]
+    return embed(texts, model=model, max_tokens=max_tokens).astype(np.float16)
+
+
 def _forward(encoder: Any, given: Mapping[str, Any]) -> npt.NDArray[np.float32]:
     """Make the unit vectors of one pass, in this thread alone."""
     import torch
@@ -143,20 +169,14 @@ class _Embed(beam.DoFn):
 
     def process(self, batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]:
         chosen = np.flatnonzero(batch.column(self.chosen).to_numpy(False))
-        titles = batch.column("title").take(pa.array(chosen)).to_pylist()
-        own = pc.if_else(batch.column("alien"), pa.scalar(""), batch.column("text"))
-        texts = own.take(pa.array(chosen)).to_pylist()
-        vectors = np.zeros((batch.num_rows, vector_size(self.model)), "f4")
-        vectors[chosen] = embed(
-            [
-                embedding_text(title, text, max_tokens=self.max_tokens)
-                for title, text in zip(titles, texts, strict=True)
-            ],
+        vectors = np.zeros((batch.num_rows, vector_size(self.model)), np.float16)
+        vectors[chosen] = embed_articles(
+            batch.select(_EMBEDDED).take(pa.array(chosen)),
             model=self.model,
             max_tokens=self.max_tokens,
         )
         self.embedded.inc(len(chosen))
-        yield with_column(batch, "vector", vectors.astype(np.float16))
+        yield with_column(batch, "vector", vectors)
 
 
 @dataclasses.dataclass(eq=False)

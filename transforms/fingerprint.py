@@ -206,9 +206,10 @@ class FingerprintArticles(beam.PTransform):
         self, batches: beam.PCollection[pa.RecordBatch]
     ) -> beam.PCollection[pa.RecordBatch]:
         """Apply to a collection of batches."""
-        return batches | "Fingerprint" >> beam.Map(self._fingerprint)
+        return batches | "Fingerprint" >> beam.Map(self.fingerprint)
 
-    def _fingerprint(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def fingerprint(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Give CLEANED rows with the columns of FINGERPRINT added."""
         prints = fingerprint_articles(batch, **dataclasses.asdict(self))
         new = [field for field in FINGERPRINT if field.name not in batch.schema.names]
         return pa.RecordBatch.from_arrays(

@@ -103,19 +103,23 @@ def _object_row(position: int, value: object, repaired: bool) -> Row | Reject:
     return Reject(position, "wrong_type", f"a row must be an object, got {_kind(value)}")
 
 
+def json_row(position: int, data: bytes, repaired: bool) -> Row | Reject:
+    """Give the row that one JSON object is."""
+    parsed = _parsed(position, data)
+    if isinstance(parsed, Reject):
+        return parsed
+    return _object_row(position, parsed[0], parsed[1] or repaired)
+
+
 def json_line_rows(
     chunks: Iterable[bytes], repaired: bool, max_row_bytes: int
 ) -> Iterator[Row | Reject]:
     """Give the rows of JSON lines in UTF-8; blank lines are none."""
     for number, line, size in lines(chunks, max_row_bytes):
         if size > max_row_bytes:
-            yield _too_long(number, f"a line, got {size:,} bytes", max_row_bytes)
+            yield too_long(number, f"a line, got {size:,} bytes", max_row_bytes)
         elif line and not line.isspace():
-            parsed = _parsed(number, line)
-            if isinstance(parsed, Reject):
-                yield parsed
-            else:
-                yield _object_row(number, parsed[0], parsed[1] or repaired)
+            yield json_row(number, line, repaired)
 
 
 def json_rows(
@@ -134,7 +138,7 @@ def json_rows(
         return
     whole = at_most(chunks, MAX_ARRAY_BYTES)
     if whole is None:
-        yield _too_long(1, "a file that is no JSON lines", MAX_ARRAY_BYTES)
+        yield too_long(1, "a file that is no JSON lines", MAX_ARRAY_BYTES)
         return
     if not whole or whole.isspace():
         return
@@ -179,7 +183,8 @@ def _items(value: object, fields: Mapping[str, str]) -> list[object]:
     return [value]
 
 
-def _too_long(position: int, what: str, max_bytes: int) -> Reject:
+def too_long(position: int, what: str, max_bytes: int) -> Reject:
+    """Give the reject of a row that is longer than it may be."""
     return Reject(position, "too_long", f"{what}, must have at most {max_bytes:,} bytes")
 
 
@@ -187,7 +192,7 @@ def whole_file_row(chunks: Iterable[bytes], field: str, max_row_bytes: int) -> R
     """Give a file of one article as a row whose `field` ("text", "html") is the file."""
     data = at_most(chunks, max_row_bytes)
     if data is None:
-        return _too_long(1, "a file of one article", max_row_bytes)
+        return too_long(1, "a file of one article", max_row_bytes)
     try:
         text = data.removeprefix(codecs.BOM_UTF8).decode()
         if not looks_binary(text):
@@ -294,7 +299,7 @@ def raw_values(
         except UnicodeError as error:
             return Reject(row.position, "undecodable", str(error), texts.get("id"))
         if text and len(text) > max_row_bytes:
-            reject = _too_long(row.position, f"{name}, got {len(text):,}", max_row_bytes)
+            reject = too_long(row.position, f"{name}, got {len(text):,}", max_row_bytes)
             return reject._replace(article_id=texts.get("id"))
         texts[name] = text
         repaired = repaired or mended

@@ -33,6 +33,9 @@ from transforms.normalisation import hashes, utf8
 
 _MICROSECONDS = 1_000_000
 _SECONDS_A_DAY = 86_400
+# Articles that are looked back to however old they are: fewer do not tell which reports
+# are alike for what they tell, and which for their topic.
+LEAST_ARTICLES = 10_000
 # The day of an article without a date, before all days.
 _UNDATED = -(1 << 20)
 
@@ -54,7 +57,6 @@ COMPARED_BY_KEYS = (
     "text_key",
     "signature",
     "passage_keys",
-    "is_representative",
 )
 
 
@@ -72,13 +74,21 @@ def read_part(
 ) -> pa.RecordBatch:
     """Read a Parquet file of a table, or some columns and rows, as one batch.
 
+    Args:
+      path: of the file.
+      columns: names; None: all.
+      filters: which rows; None: all.
+
     Raises:
       ValueError: if the file is gone or broken.
     """
     try:
         with FileSystems.open(path, compression_type="uncompressed") as stream:
             names = None if columns is None else list(columns)
-            table = pq.read_table(stream, columns=names, filters=filters)
+            if filters is None:
+                table = pq.ParquetFile(stream).read(columns=names)
+            else:
+                table = pq.read_table(stream, columns=names, filters=filters)
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"{path} must be a file of an earlier run, got {error}") from error
     return concatenate(table.to_batches(), table.schema)
@@ -200,19 +210,18 @@ def remembered_of(
       arrived: see there.
       names: columns of REMEMBERED, `published` among them.
     """
-    days = arrived.days
-    reach = max(arrived.copies_reach, arrived.stories_reach)
-    stored = [name for name in names if name in INDEX.names]
-    found = pc.field("published").is_null()
-    if len(days):
-        first = int((days[0] - reach) * _SECONDS_A_DAY) - 1
-        last = int((days[-1] + 1 + reach) * _SECONDS_A_DAY) + 1
-        found |= (pc.field("published") >= first) & (pc.field("published") <= last)
-    rows = read_part(path, stored, found)
-    rows = rows.filter(pa.array(days_apart(rows.column("published"), days) <= reach))
-    recent = days_apart(rows.column("published"), days) <= arrived.stories_reach
-    rows = with_column(rows, "is_recent", pa.array(recent))
     schema = pa.schema([REMEMBERED.field(name) for name in names])
+    stored = [name for name in names if name in INDEX.names]
+    published = read_part(path, ["published"]).column("published")
+    apart = days_apart(published, arrived.days)
+    near = apart <= max(arrived.copies_reach, arrived.stories_reach)
+    if not near.any():
+        return pa.RecordBatch.from_pylist([], schema=schema)
+    rows = read_part(path, stored)
+    recent = apart <= arrived.stories_reach
+    rows = with_column(rows, "is_recent", pa.array(recent))
+    if not near.all():
+        rows = rows.filter(pa.array(near))
     return rows.select(list(names)).cast(schema)
 
 
@@ -291,8 +300,8 @@ class ReadPast(beam.PTransform):
     Takes batches of new articles with `published_at`. Gives a dict. Single elements are
     `ledger` (LEDGER), `representatives` (KEYS: who stands for a copy group), `copy_edges`
     (COPY_EVIDENCE) and `story_edges` (STORY_EVIDENCE), all pairs that earlier runs kept.
-    `arrived` (Arrivals) says what is near; `keyed` are batches of the columns
-    COMPARED_BY_KEYS of what is; the other names are paths of files, by their use.
+    `arrived` (Arrivals) says what is near; the other names are paths of files, by their
+    use.
 
     Attributes:
       files: table -> paths of its files in force.
@@ -304,7 +313,7 @@ class ReadPast(beam.PTransform):
     files: Mapping[str, Sequence[str]]
     copies_reach: float
     lookback: float
-    least_articles: int = 10_000
+    least_articles: int = LEAST_ARTICLES
 
     def expand(self, articles: beam.PCollection[pa.RecordBatch]) -> Collections:
         """Read the ledger, then what lies near the days of the articles."""
@@ -314,7 +323,8 @@ class ReadPast(beam.PTransform):
             # A collection of its own for every use: FnApiRunner holds back what follows a
             # Flatten until every consumer of what went into it is done.
             named = f"Files of {table} to {use}"
-            return start | named >> beam.Create(list(self.files[table]), reshuffle=False)
+            paths = list(self.files.get(table, ()))
+            return start | named >> beam.Create(paths, reshuffle=False)
 
         ledger = (
             files("articles", "list")
@@ -335,8 +345,8 @@ class ReadPast(beam.PTransform):
                 least_articles=self.least_articles,
             )
         )
-        keyed = files("index", "compare") | "Read index" >> beam.FlatMap(
-            _keyed, beam.pvalue.AsSingleton(arrived)
+        standing = files("index", "know") | "Read who stands" >> beam.Map(
+            _standing, beam.pvalue.AsSingleton(arrived)
         )
         gathered = {
             name: files("matches", name)
@@ -351,9 +361,7 @@ class ReadPast(beam.PTransform):
         return {
             "ledger": ledger,
             "arrived": arrived,
-            "keyed": keyed,
-            "representatives": keyed
-            | "Standing" >> beam.Map(_standing)
+            "representatives": standing
             | "Gather standing" >> beam.combiners.ToList()
             | "Join standing" >> beam.Map(join_keys),
             **gathered,
@@ -362,21 +370,17 @@ class ReadPast(beam.PTransform):
                 for table, use in (
                     ("articles", "compare"),
                     ("articles", "embed"),
-                    ("articles", "write"),
+                    ("index", "compare"),
                     ("index", "group"),
-                    ("index", "write"),
+                    ("lines", "learn"),
                 )
             },
         }
 
 
-def _keyed(path: str, arrived: Arrivals) -> Iterator[pa.RecordBatch]:
-    rows = remembered_of(path, arrived, COMPARED_BY_KEYS)
-    if rows.num_rows:
-        yield rows
-
-
-def _standing(remembered: pa.RecordBatch) -> pa.RecordBatch:
+def _standing(path: str, arrived: Arrivals) -> pa.RecordBatch:
+    names = ("article_key", "published", "is_representative")
+    remembered = remembered_of(path, arrived, names)
     return remembered.filter(remembered.column("is_representative")).select(KEYS.names)
 
 

@@ -106,32 +106,61 @@ def read_files(
       max_row_bytes: a longer row, or file of one article, is rejected.
 
     Yields:
+      as `row_batches` does.
+    """
+
+    def rows() -> Iterator[tuple[str, Row | Reject]]:
+        for path in paths:
+            # A name on disk need not be text.
+            file = path.encode(errors="backslashreplace").decode()
+            for row in read_rows(
+                path, fields, batch_size=batch_size, max_row_bytes=max_row_bytes
+            ):
+                yield file, row
+
+    yield from row_batches(
+        rows(), fields, batch_size=batch_size, max_row_bytes=max_row_bytes
+    )
+
+
+def row_batches(
+    rows: Iterable[tuple[str, Row | Reject]],
+    fields: Mapping[str, str],
+    *,
+    batch_size: int,
+    max_row_bytes: int,
+) -> Iterator[tuple[str, pa.RecordBatch | int]]:
+    """Check rows, each with the name of its file, and put them into batches.
+
+    Args:
+      rows: as found, and what was rejected already.
+      fields: our name of a field -> its name in the input.
+      batch_size: rows of a batch; fewer where the texts are long.
+      max_row_bytes: a longer row is rejected.
+
+    Yields:
       ("raw", batch of RAW), ("rejects", batch of REJECT) and at the end once
       ("rows_read", number of rows seen, rejected ones included).
     """
     raw: list[tuple[object, ...]] = []
     rejects: list[tuple[object, ...]] = []
     rows_read = size = 0
-    for path in paths:
-        # A name on disk need not be text.
-        file = path.encode(errors="backslashreplace").decode()
-        rows = read_rows(path, fields, batch_size=batch_size, max_row_bytes=max_row_bytes)
-        for row in rows:
-            rows_read += 1
-            values = raw_values(row, fields, max_row_bytes) if isinstance(row, Row) else row
-            if isinstance(values, Reject):
-                place = (file, values.position, values.article_id)
-                rejects.append((*place, values.reason, values.detail))
-            else:
-                texts, repaired = values
-                raw.append((file, row.position, *texts.values(), repaired))
-                size += characters(texts)
-            if len(raw) >= batch_size or size >= BATCH_BYTES:
-                yield "raw", _batch(raw, RAW)
-                raw, size = [], 0
-            if len(rejects) >= batch_size:
-                yield "rejects", _batch(rejects, REJECT)
-                rejects = []
+    for file, row in rows:
+        rows_read += 1
+        values = raw_values(row, fields, max_row_bytes) if isinstance(row, Row) else row
+        if isinstance(values, Reject):
+            place = (file, values.position, values.article_id)
+            rejects.append((*place, values.reason, values.detail))
+        else:
+            texts, repaired = values
+            raw.append((file, row.position, *texts.values(), repaired))
+            size += characters(texts)
+        if len(raw) >= batch_size or size >= BATCH_BYTES:
+            yield "raw", _batch(raw, RAW)
+            raw, size = [], 0
+        if len(rejects) >= batch_size:
+            yield "rejects", _batch(rejects, REJECT)
+            rejects = []
     if raw:
         yield "raw", _batch(raw, RAW)
     if rejects:

@@ -19,6 +19,8 @@ of its source is a link to it, and a name in a dateline, "(Valley Wire) -", is a
 Nothing here depends on the order of articles: lines are gathered, then judged.
 """
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -142,29 +144,82 @@ def title_keys(
     return words.keys[first], np.diff(words.offsets)[first]
 
 
-def article_keys(batch: pa.RecordBatch, ruled: RuledLines) -> npt.NDArray[np.uint64]:
+class ArticleLines(NamedTuple):
+    """What is known of n articles and their m lines when it is judged what recurs.
+
+    Attributes:
+      articles: uint64, shape (n,). Their keys.
+      sources: uint64, shape (n,), as of `source_keys`.
+      days: int32, shape (n,), as of `article_days`.
+      titles: uint64, shape (n,), as of `headline_keys`.
+      agencies: uint64, shape (n,). Line key of the name in the dateline, 0 for none.
+      texts: uint64, shape (n,), as of `text_keys`.
+      offsets: int64, shape (n + 1,). Article i owns lines offsets[i] to offsets[i + 1], at
+        least one.
+      keys: uint64, shape (m,). Equal for lines of the same words; 0 for one without.
+      words: int32, shape (m,).
+      by_rule: bool, shape (m,). A rule takes the line: it is neither noted nor part of a
+        context.
+      sketches: uint32, shape (n, SKETCH_SIZE), as of `article_sketches`.
+      owners: int32, shape (n, SKETCH_SIZE), as of `article_sketches`.
+    """
+
+    articles: npt.NDArray[np.uint64]
+    sources: npt.NDArray[np.uint64]
+    days: npt.NDArray[np.int32]
+    titles: npt.NDArray[np.uint64]
+    agencies: npt.NDArray[np.uint64]
+    texts: npt.NDArray[np.uint64]
+    offsets: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.uint64]
+    words: npt.NDArray[np.int32]
+    by_rule: npt.NDArray[np.bool_]
+    sketches: npt.NDArray[np.uint32]
+    owners: npt.NDArray[np.int32]
+
+    @property
+    def standing(self) -> npt.NDArray[np.bool_]:
+        """Tell which lines are of the article, as far as they say of themselves."""
+        return (self.keys != 0) & ~self.by_rule
+
+
+def article_lines(batch: pa.RecordBatch, ruled: RuledLines) -> ArticleLines:
+    """Give what is known of a batch of articles.
+
+    Args:
+      batch: articles.
+      ruled: their lines.
+    """
+    agencies = np.zeros(batch.num_rows, np.uint64)
+    named = np.flatnonzero(ruled.datelines.is_valid().to_numpy(zero_copy_only=False))
+    names = ruled.datelines.take(pa.array(named)).to_pylist()
+    agencies[named] = [line_key(name) for name in names]
+    by_rule = ruled.rules > 0
+    return ArticleLines(
+        articles=column(batch, "article_key"),
+        sources=source_keys(batch.column("source")),
+        days=article_days(batch),
+        titles=headline_keys(batch.column("title")),
+        agencies=agencies,
+        texts=text_keys(ruled.offsets, ruled.keys, by_rule),
+        offsets=ruled.offsets,
+        keys=ruled.keys,
+        words=ruled.words,
+        by_rule=by_rule,
+        sketches=ruled.sketches,
+        owners=ruled.owners,
+    )
+
+
+def article_keys(lines: ArticleLines) -> npt.NDArray[np.uint64]:
     """Give the keys of lines, titles, agencies and whole texts of articles, repeats too.
 
     Most of them are met once in all the news, and of these nothing need be noted.
     """
     found = np.concatenate(
-        (
-            ruled.keys[ruled.rules == 0],
-            headline_keys(batch.column("title")),
-            text_keys(ruled.offsets, ruled.keys, ruled.rules > 0),
-            _dateline_keys(ruled)[1],
-        )
+        (lines.keys[~lines.by_rule], lines.titles, lines.texts, lines.agencies)
     )
     return found[found != 0]
-
-
-def _dateline_keys(
-    ruled: RuledLines,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """Give the articles whose dateline names an agency, and the line keys of the names."""
-    named = np.flatnonzero(ruled.datelines.is_valid().to_numpy(zero_copy_only=False))
-    names = ruled.datelines.take(pa.array(named)).to_pylist()
-    return named, np.array([line_key(name) for name in names], np.uint64)
 
 
 def repeated_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -183,49 +238,47 @@ def among(
     return np.asarray((known[places] == keys) & (keys != 0), np.bool_)
 
 
-def observe_lines(
-    batch: pa.RecordBatch, ruled: RuledLines, repeated: npt.NDArray[np.uint64]
-) -> pa.RecordBatch:
+def observe_lines(lines: ArticleLines, repeated: npt.NDArray[np.uint64]) -> pa.RecordBatch:
     """Note every distinct line of every article with what stands around it.
 
     Its title is noted too, and the agency that its dateline names.
 
     Args:
-      batch: articles.
-      ruled: their lines. What a rule takes is neither noted nor part of a context.
+      lines: of articles.
       repeated: ascending. Keys of the lines and titles that are noted.
 
     Returns:
       A batch of LINE rows.
     """
-    titles = headline_keys(batch.column("title"))
-    by_rule = ruled.rules > 0
     chosen, of_title, edge, contexts = line_contexts(
-        ruled.offsets,
-        ruled.keys,
-        by_rule,
-        titles,
-        ruled.sketches,
-        ruled.owners,
-        among(ruled.keys, repeated) & ~by_rule,
-        among(titles, repeated),
+        lines.offsets,
+        lines.keys,
+        lines.by_rule,
+        lines.titles,
+        lines.sketches,
+        lines.owners,
+        among(lines.keys, repeated) & ~lines.by_rule,
+        among(lines.titles, repeated),
     )
-    article = np.searchsorted(ruled.offsets, chosen, side="right") - 1
-    words = np.minimum(ruled.words[chosen], 65_535).astype(np.uint16)
-    sources, days = source_keys(batch.column("source")), article_days(batch)
-    articles = column(batch, "article_key")
+    article = np.searchsorted(lines.offsets, chosen, side="right") - 1
     noted = _line_rows(
-        np.where(of_title, titles[article], ruled.keys[chosen]),
-        sources[article],
-        articles[article],
-        days[article],
-        words,
+        np.where(of_title, lines.titles[article], lines.keys[chosen]),
+        lines.sources[article],
+        lines.articles[article],
+        lines.days[article],
+        np.minimum(lines.words[chosen], 65_535).astype(np.uint16),
         np.where(of_title, _OF_TITLE, _OF_LINE),
         edge,
         contexts,
     )
-    at, named = _dateline_keys(ruled)
-    agencies = _bare_rows(named, sources[at], articles[at], days[at], _OF_AGENCY)
+    at = np.flatnonzero(lines.agencies)
+    agencies = _bare_rows(
+        lines.agencies[at],
+        lines.sources[at],
+        lines.articles[at],
+        lines.days[at],
+        _OF_AGENCY,
+    )
     return concatenate([noted, agencies], LINE)
 
 

@@ -234,6 +234,8 @@ class ResolveStories(beam.PTransform):
     `earlier_story_edges`, batches of the pairs they kept; `changed`, one CHANGED batch, the
     stories that are written again; and perhaps `late_vectors`, VECTOR batches.
 
+    `provisional`, one STANDING batch, may say what a stream called groups and stories.
+
     Attributes:
       staging: folder that files are written to.
       run_id: of this run.
@@ -262,10 +264,15 @@ class ResolveStories(beam.PTransform):
             "membership": beam.pvalue.AsSingleton(given["membership"]),
             "article_count": beam.pvalue.AsSingleton(given["article_count"]),
         }
+        named = {}
+        if "provisional" in given:
+            named = {"provisional": beam.pvalue.AsSingleton(given["provisional"])}
         routed = {
             "articles": given["articles"]
             | "Move articles"
-            >> beam.FlatMap(self._move, **sides).with_output_types(tuple[int, Slice])
+            >> beam.FlatMap(self._move, **sides, **named).with_output_types(
+                tuple[int, Slice]
+            )
         }
         for name in ("vectors", "copy_edges", "story_edges"):
             routed[name] = given[name] | f"Move {name}" >> beam.FlatMap(
@@ -306,7 +313,11 @@ class ResolveStories(beam.PTransform):
         return found
 
     def _move(
-        self, spilled: Spilled, membership: pa.RecordBatch, article_count: int
+        self,
+        spilled: Spilled,
+        membership: pa.RecordBatch,
+        article_count: int,
+        provisional: pa.RecordBatch | None = None,
     ) -> Iterable[tuple[int, Slice]]:
         batch = read_back(spilled)
         keys = column(batch, "article_key")
@@ -318,6 +329,7 @@ class ResolveStories(beam.PTransform):
             groups=look_up(membership, "group_key", keys),
             stories=stories,
             representative=look_up(membership, "representative_key", keys) == keys,
+            given=provisional,
         )
         return spill_shards(new, shards, self.staging)
 

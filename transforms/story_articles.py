@@ -13,6 +13,7 @@ from schemas.article import CLEANED
 from schemas.batch import column
 from schemas.fingerprint import FINGERPRINT
 from schemas.story import INDEX
+from transforms.continuing import ledger_rows
 
 # What is written of an article: the article, its fingerprint for the index, where it
 # belongs, and where it belonged.
@@ -31,10 +32,15 @@ STORY_ARTICLE = pa.schema(
         pa.field("previous_story_id", pa.string()),
         pa.field("previous_group_id", pa.string()),
         pa.field("previous_relation", pa.string()),
+        # Who spoke for its story, where that article may be in another one now; else null.
+        pa.field("previous_speaker_id", pa.string()),
+        # What a stream called its story and its copy group; null where none did.
+        pa.field("provisional_story_id", pa.string()),
+        pa.field("provisional_group_id", pa.string()),
         # The run that it came in.
         pa.field("run_id", pa.string(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.story_article", "version": "1"},
+    metadata={"schema": "newsdedup.story_article", "version": "2"},
 )
 
 
@@ -45,29 +51,38 @@ def as_new(
     groups: npt.NDArray[np.uint64],
     stories: npt.NDArray[np.uint64],
     representative: npt.NDArray[np.bool_],
+    given: pa.RecordBatch | None = None,
 ) -> pa.RecordBatch:
-    """Make STORY_ARTICLE rows of articles that no earlier run wrote of.
+    """Make STORY_ARTICLE rows of articles that no earlier run wrote of, or not so.
 
     Args:
-      articles: n rows with the columns of CLEANED and FINGERPRINT, and perhaps `vector`.
-      run_id: of this run.
+      articles: n rows with the columns of CLEANED and FINGERPRINT, and perhaps `vector`;
+        those that are input again with others of STORY_ARTICLE, too.
+      run_id: of this run, unless the articles have one of their own.
       groups: shape (n,). Key of the copy group of each.
       stories: shape (n,). Key of the story of each.
       representative: shape (n,). Which stand for their copy group.
+      given: STANDING rows, ascending: what a stream called their groups and stories.
     """
     count = articles.num_rows
-    given = dict(zip(articles.schema.names, articles.columns, strict=True)) | {
+    columns = {"run_id": pa.repeat(run_id, count)}
+    columns |= dict(zip(articles.schema.names, articles.columns, strict=True))
+    columns |= {
         "vector": vector_lists(articles),
         "is_representative": pa.array(representative),
         "is_indexed": pa.array(np.ones(count, np.bool_)),
         "group_key": pa.array(groups),
         "story_key": pa.array(stories),
-        "run_id": pa.repeat(run_id, count),
     }
+    if given is not None:
+        rows = ledger_rows(given, column(articles, "article_key"))
+        named = given.take(pa.array(rows, mask=rows < 0))
+        columns["provisional_story_id"] = named.column("story_id")
+        columns["provisional_group_id"] = named.column("duplicate_group_id")
     return pa.RecordBatch.from_arrays(
         [
-            given[field.name].cast(field.type)
-            if field.name in given
+            columns[field.name].cast(field.type)
+            if field.name in columns
             else pa.nulls(count, field.type)
             for field in STORY_ARTICLE
         ],

@@ -22,7 +22,8 @@ Weights come from a `story_model`, fitted by `pipeline.tune`.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import apache_beam as beam
 import numba
@@ -30,9 +31,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.batch import column
+from schemas.batch import column, with_column
+from schemas.fingerprint import FINGERPRINT
 from schemas.match import STORY_EDGE
 from transforms.background import NO_BACKGROUND, Background
+from transforms.block_terms import Block, numbered_block
 from transforms.blocking import WINDOW, candidate_pairs
 from transforms.context import (
     CONTEXT_FEATURES,
@@ -47,9 +50,10 @@ from transforms.pair_features import (
     PAIR_FEATURES,
     Facts,
     article_facts,
+    article_vectors,
     parts_of_features,
 )
-from transforms.rarity import KEYS, WeighedArticles, weigh_articles
+from transforms.rarity import WeighedArticles
 from transforms.spilling import Slice, read_slice
 from transforms.story_model import (
     StoryModel,
@@ -157,6 +161,7 @@ def first_scores(
     *,
     own: tuple[str, ...],
     asked: npt.NDArray[np.bool_] | None = None,
+    block: int | None = None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Score the proposed pairs, then those that share a likely partner.
 
@@ -172,6 +177,7 @@ def first_scores(
       own: names of the features that are kept, of PAIR_FEATURES.
       asked: shape (n,). A pair of which neither article is asked about is not added;
         None: all are.
+      block: articles of the block that these are of; None: these are all.
 
     Returns:
       The pairs, shape (k, 2), ascending; their features, shape (k, f), those of `own`
@@ -199,7 +205,7 @@ def first_scores(
     # Features are put in order once, at the end; until then their places are kept.
     parts, places = [features], np.arange(len(pairs))
     new = None
-    left = MEAN_COMPLETED * size
+    left = MEAN_COMPLETED * (block or size)
     for _ in range(ROUNDS):
         graph = score_graph(pairs, scores, size, above=GRAPH_FLOOR)
         more = unscored_pairs(
@@ -266,79 +272,88 @@ def block_background(
     return backgrounds.get(min(languages, default=""), NO_BACKGROUND)
 
 
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """Which pairs of a block are new, where an earlier run has scored the others.
-
-    Attributes:
-      articles: shape (n,). Articles that are new, or were not compared before.
-      known: shape (k, 2), int32. Pairs that were scored before, ascending: the new ones
-        are seen through them, too.
-    """
-
-    articles: npt.NDArray[np.bool_]
-    known: npt.NDArray[np.int32]
-
-
 def score_articles(
-    fingerprints: pa.RecordBatch,
+    parts: Sequence[pa.RecordBatch],
     model: StoryModel,
     *,
     window: int = WINDOW,
-    asked: Asked | None = None,
-) -> tuple[ScoredPairs, WeighedArticles]:
+    known: pa.RecordBatch | None = None,
+) -> tuple[ScoredPairs, pa.RecordBatch]:
     """Propose and score the pairs of one block.
 
     Args:
-      fingerprints: FINGERPRINT rows in ascending order of article_key, and `vector`
-        where articles are embedded.
+      parts: FINGERPRINT rows in any order, `vector` where articles are embedded, and
+        `is_asked` where pairs are known.
       model: see there.
       window: articles between two in time up to which these are compared.
-      asked: which pairs are new; None: all are. Some of those given are not new all the
-        same: those that the new ones are seen through.
+      known: schema STORY_EDGE, at least, of pairs that an earlier run scored; others too.
+        None: none is. Then pairs with an article that is asked about are scored, and
+        some that these are seen through.
+
+    Returns:
+      The scored pairs, and the articles that their rows number: those of `parts` in
+      ascending order of article_key, without the columns of KEYS.
     """
+    fingerprints, numbered = numbered_block(parts)
     background = block_background(fingerprints, model.backgrounds)
-    articles = weigh_articles(fingerprints, background, model.rarity)
-    # By now they are numbered, and memory is short.
-    fingerprints = fingerprints.drop_columns(list(KEYS))
-    pa.default_memory_pool().release_unused()
-    facts = article_facts(fingerprints)
+    block = Block(fingerprints, numbered, background, model.rarity)
     proposed = candidate_pairs(
-        articles,
-        facts.vectors,
+        block.weighed,
+        article_vectors(fingerprints),
         neighbours=model.neighbours,
         order=time_order(fingerprints.column("published"), window),
     )
-    if asked is not None:
-        proposed = proposed[asked.articles[proposed].any(axis=1)]
-        near = np.zeros(fingerprints.num_rows, np.bool_)
-        for part, found in parts_of_features(proposed, articles, facts):
-            likely = pair_probabilities(found, model.pair, model.embedded) > GRAPH_FLOOR
-            near[proposed[part][likely]] = True
-        through = asked.known[near[asked.known].any(axis=1)]
+    asked = None
+    if known is not None:
+        asked = column(fingerprints, "is_asked").astype(np.bool_)
+        proposed = proposed[asked[proposed].any(axis=1)]
+        before = _rows_of(known, column(fingerprints, "article_key"))
+        through = before[_are_near(proposed, block, model)[before].any(axis=1)]
         proposed = distinct_pairs(np.concatenate([proposed, through]))
+    # What a pair is scored by is worked out for the articles that have one.
+    rows, pairs = _concerned(proposed, fingerprints.num_rows)
+    articles = block.articles(rows)
     pairs, features, first = first_scores(
-        proposed,
+        pairs,
         articles,
-        facts,
+        article_facts(block.rows(rows)),
         model.pair,
         model.embedded,
-        lambda counts: weigh_articles(
-            fingerprints,
-            background,
-            model.rarity,
-            counts=counts,
-            before=articles,
-        ),
+        functools.partial(block.weighed_again, rows, articles),
         own=own_features(model.context),
-        asked=None if asked is None else asked.articles,
+        asked=None if asked is None else asked[rows],
+        block=fingerprints.num_rows,
     )
-    second = second_scores(pairs, features, first, fingerprints.num_rows, model)
-    return ScoredPairs(pairs, features, first, second), articles
+    second = second_scores(pairs, features, first, len(rows), model)
+    pairs = rows[pairs].astype(np.int32)
+    return ScoredPairs(pairs, features, first, second), fingerprints
+
+
+def _concerned(
+    pairs: npt.NDArray[np.int32], articles: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Give the rows of articles that stand in a pair, and the pairs as places in these."""
+    met = np.zeros(articles, np.bool_)
+    met[pairs] = True
+    places = np.cumsum(met, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(met), places[pairs]
+
+
+def _are_near(
+    pairs: npt.NDArray[np.int32], block: Block, model: StoryModel
+) -> npt.NDArray[np.bool_]:
+    """Say of each article of a block whether it is like another one of these pairs."""
+    near = np.zeros(block.fingerprints.num_rows, np.bool_)
+    rows, places = _concerned(pairs, len(near))
+    facts = article_facts(block.rows(rows))
+    for part, found in parts_of_features(places, block.articles(rows), facts):
+        likely = pair_probabilities(found, model.pair, model.embedded) > GRAPH_FLOOR
+        near[pairs[part][likely]] = True
+    return near
 
 
 def score_block(
-    fingerprints: pa.RecordBatch | pa.Table,
+    fingerprints: pa.RecordBatch | Sequence[pa.RecordBatch],
     model: StoryModel,
     *,
     min_score: float,
@@ -347,8 +362,8 @@ def score_block(
     """Score the pairs of one block and give them as edges.
 
     Args:
-      fingerprints: FINGERPRINT rows, at least one, in any order, `vector` where embedded,
-        and `is_asked` where only some articles are asked about.
+      fingerprints: FINGERPRINT rows, in one part or in several, in any order, `vector`
+        where embedded, and `is_asked` where only some articles are asked about.
       model: see there.
       min_score: pairs that score less are left out, and so are two notices of one template.
       known: schema STORY_EDGE, at least, of pairs that an earlier run scored; others too.
@@ -356,26 +371,16 @@ def score_block(
     Returns:
       STORY_EDGE rows, ascending; of pairs that are asked about.
     """
-    order = np.argsort(column(fingerprints, "article_key"), kind="stable")
-    fingerprints = fingerprints.take(pa.array(order))
-    if isinstance(fingerprints, pa.Table):
-        (fingerprints,) = fingerprints.combine_chunks().to_batches()
-    asked = None
-    if known is not None:
-        asked = Asked(
-            column(fingerprints, "is_asked").astype(np.bool_),
-            _rows_of(known, column(fingerprints, "article_key")),
-        )
-    # Handed over, so that no more is held of them than is needed.
-    handed = [fingerprints]
-    fingerprints = fingerprints.drop_columns(list(KEYS))
-    scored, _ = score_articles(handed.pop(), model, asked=asked)
+    if isinstance(fingerprints, pa.RecordBatch):
+        fingerprints = [fingerprints]
+    scored, articles = score_articles(fingerprints, model, known=known)
     kept = scored.second >= min_score
-    if asked is not None:
-        kept &= asked.articles[scored.pairs].any(axis=1)
-    kept &= ~are_one_template(fingerprints, scored.pairs, TemplateRule())
+    if known is not None:
+        asked = column(articles, "is_asked").astype(np.bool_)
+        kept &= asked[scored.pairs].any(axis=1)
+    kept &= ~are_one_template(articles, scored.pairs, TemplateRule())
     pairs = scored.pairs[kept]
-    keys = column(fingerprints, "article_key")
+    keys = column(articles, "article_key")
     cosines = scored.features[kept, -1]
     return pa.RecordBatch.from_arrays(
         [
@@ -405,7 +410,7 @@ def _rows_of(edges: pa.RecordBatch, keys: npt.NDArray[np.uint64]) -> npt.NDArray
     return distinct_pairs(rows[here].astype(np.int32))
 
 
-# Columns that scoring does not read: much of what is shuffled.
+# Columns that scoring does not read.
 _NOT_COMPARED = (
     "article_id",
     "source",
@@ -419,7 +424,59 @@ _NOT_COMPARED = (
 
 def compared(fingerprints: pa.RecordBatch) -> pa.RecordBatch:
     """Give FINGERPRINT rows without the columns that scoring does not read."""
-    return fingerprints.drop_columns(list(_NOT_COMPARED))
+    unread = [name for name in _NOT_COMPARED if name in fingerprints.schema.names]
+    return fingerprints.drop_columns(unread)
+
+
+# Those that it reads.
+COMPARED = tuple(name for name in FINGERPRINT.names if name not in _NOT_COMPARED)
+
+
+@dataclasses.dataclass(frozen=True)
+class LateVectors:
+    """Vectors of articles that wait on disk with a list of numbers, or null, as vector.
+
+    Attributes:
+      size: numbers of a vector.
+      late: VECTOR batches of those that were embedded after they were set aside.
+    """
+
+    size: int
+    late: beam.pvalue.AsIter
+
+
+def with_vectors(
+    articles: pa.RecordBatch, size: int, late: Iterable[pa.RecordBatch]
+) -> pa.RecordBatch:
+    """Put what scoring reads, unit vectors of one size, in place of lists of numbers.
+
+    Args:
+      articles: n rows; those whose `vector` is such a list are changed.
+      size: numbers of a vector; 0: nobody asks for vectors.
+      late: VECTOR rows, of these articles and of others.
+    """
+    if "vector" not in articles.schema.names:
+        return articles
+    found = articles.column("vector")
+    if not pa.types.is_list(found.type):
+        return articles
+    if not size:
+        return articles.drop_columns(["vector"])
+    vectors = np.zeros((articles.num_rows, size), np.float16)
+    given = found.is_valid().to_numpy(zero_copy_only=False)
+    vectors[given] = _numbers(found.filter(pa.array(given)), size)
+    keys = column(articles, "article_key")
+    for batch in late:
+        own = column(batch, "article_key")
+        order = np.argsort(own)
+        places = np.minimum(np.searchsorted(own, keys, sorter=order), max(len(own) - 1, 0))
+        here = np.flatnonzero(own[order][places] == keys) if len(own) else places[:0]
+        vectors[here] = _numbers(batch.column("vector"), size)[order[places[here]]]
+    return with_column(articles, "vector", vectors)
+
+
+def _numbers(lists: pa.ListArray, size: int) -> npt.NDArray[np.float16]:
+    return lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, size)
 
 
 @dataclasses.dataclass(eq=False)
@@ -430,11 +487,13 @@ class ScoreBlocks(beam.PTransform):
       model_folder: where `pipeline.tune` wrote the story model.
       min_score: pairs that score less are no edges.
       known: one STORY_EDGE batch, at least, of what earlier runs scored; None: nothing.
+      vectors: of articles that earlier runs wrote; None: nothing is scored by them.
     """
 
     model_folder: str
     min_score: float = MIN_SCORE
     known: beam.pvalue.AsSingleton | None = None
+    vectors: LateVectors | None = None
 
     def expand(
         self, blocks: beam.PCollection[tuple[int, Slice]]
@@ -445,7 +504,11 @@ class ScoreBlocks(beam.PTransform):
             | "Gather blocks" >> beam.GroupByKey()
             | "Score"
             >> beam.Map(
-                _score, self.model_folder, min_score=self.min_score, known=self.known
+                _score,
+                self.model_folder,
+                min_score=self.min_score,
+                known=self.known,
+                **({} if self.vectors is None else vars(self.vectors)),
             )
         )
 
@@ -456,10 +519,14 @@ def _score(
     *,
     min_score: float,
     known: pa.RecordBatch | None,
+    size: int = 0,
+    late: Iterable[pa.RecordBatch] = (),
 ) -> pa.RecordBatch:
+    late = list(late)
+    parts = [compared(with_vectors(read_slice(part), size, late)) for part in block[1]]
+    names = parts[0].schema.names
     return score_block(
-        # Read here and there, and copied once.
-        pa.Table.from_batches([read_slice(part) for part in block[1]]),
+        [part.select(names) for part in parts],
         shared_story_model(model_folder),
         min_score=min_score,
         known=known,

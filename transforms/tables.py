@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from schemas.batch import column, with_column
 from schemas.story import ARTICLES, INDEX, MEMBER, STORIES
 from transforms.canonical import Row, StoryEdge, resolve_story
-from transforms.changes import change_rows, naming_rows
+from transforms.changes import change_rows, given_names
 from transforms.evidence import match_rows
 from transforms.relations import FollowUpRule
 from transforms.rewrites import Rewrites
@@ -139,11 +139,11 @@ def story_tables(
             cosines[start + i] = standing.cosine
             scores[start + i] = standing.story_score
     ids = articles.column("article_id")
-    story_names = naming_rows(articles, "story", starts)
-    group_names = naming_rows(articles, "group", group_starts)
+    story_names = given_names(articles, "story", starts)
+    group_names = given_names(articles, "group", group_starts)
     decided |= {
-        "story_id": ids.take(pa.array(story_names[story_of])),
-        "duplicate_group_id": ids.take(pa.array(group_names[groups])),
+        "story_id": story_names.take(pa.array(story_of)),
+        "duplicate_group_id": group_names.take(pa.array(groups)),
         "relation": pa.array(relation, pa.string()),
         "matched_article_id": ids.take(pa.array(matched, mask=matched < 0)),
         "cosine": pa.array(cosines, pa.float32()),
@@ -265,7 +265,7 @@ def story_rows(
     members: pa.RecordBatch,
     starts: npt.NDArray[np.int64],
     *,
-    names: npt.NDArray[np.int64],
+    names: pa.Array,
     canonical: npt.NDArray[np.int64],
     reasons: Sequence[str],
     independent: npt.NDArray[np.int32],
@@ -277,7 +277,7 @@ def story_rows(
     Args:
       members: n rows of COPIED with `relation`, in story order.
       starts: shape (s,), ascending. The first row of each story.
-      names: shape (s,). The row that each is named after.
+      names: the s ids.
       canonical: shape (s,). The row that speaks for each.
       reasons: s reasons for that.
       independent: shape (s,). Distinct origins of each.
@@ -294,7 +294,7 @@ def story_rows(
     order = np.lexsort((np.arange(rows), np.arange(rows) != canonical[story_of], story_of))
     listed = members.take(pa.array(order))
     columns = {
-        "story_id": ids.take(pa.array(names)),
+        "story_id": names,
         "canonical_article_id": ids.take(leading),
         "canonical_reason": pa.array(reasons, pa.string()),
         "title": members.column("headline").take(leading),

@@ -15,6 +15,7 @@ and 66 others, nearly all of them playlists, comments and empty pages.
 """
 
 import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -71,12 +72,18 @@ def title_support(stems: list[str], text: str) -> float:
     return sum(stem in lower for stem in stems) / len(stems)
 
 
-def observe_texts(batch: pa.RecordBatch, keys: npt.NDArray[np.uint64]) -> pa.RecordBatch:
+def observe_texts(
+    batch: pa.RecordBatch,
+    keys: npt.NDArray[np.uint64],
+    earlier: Mapping[int, Sequence[tuple[int, str | None]]] | None = None,
+) -> pa.RecordBatch:
     """Note the whole text of articles and how far its title belongs to it.
 
     Args:
       batch: n articles.
       keys: shape (n,). Key of each text, 0 for one that need not be noted.
+      earlier: key of a text -> keys and titles of articles of earlier runs that had it,
+        which are noted with it.
 
     Returns:
       A batch of WHOLE rows; a text with key 0 has none.
@@ -90,9 +97,12 @@ def observe_texts(batch: pa.RecordBatch, keys: npt.NDArray[np.uint64]) -> pa.Rec
         noted.column("text").to_pylist(),
         strict=True,
     ):
-        stems = title_stems(title)
-        words = sorted({xxhash.xxh3_64_intdigest(stem.encode()) >> 32 for stem in stems})
-        rows.append((key, article, words, title_support(stems, text)))
+        for holder, other in [(article, title), *(earlier or {}).get(key, ())]:
+            stems = title_stems(other)
+            words = sorted(
+                {xxhash.xxh3_64_intdigest(stem.encode()) >> 32 for stem in stems}
+            )
+            rows.append((key, holder, words, title_support(stems, text)))
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     return pa.RecordBatch.from_arrays(
         [

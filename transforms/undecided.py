@@ -21,13 +21,11 @@ import pyarrow as pa
 
 from schemas.batch import column, concatenate
 from schemas.match import STORY_EDGE
-from transforms.blocking import AssignBlocks
-from transforms.clustering import Begun, join_edges
+from transforms.clustering import Begun, assign_blocks, join_edges, score_blocks
 from transforms.continuing import begun_together, prior_stories
 from transforms.copy_groups import COPY_GROUP
 from transforms.linkage import ABSENT, link_stories
 from transforms.story_model import DATA, shared_story_model
-from transforms.story_scoring import ScoreBlocks
 
 # The keys of undecided articles, ascending.
 UNDECIDED = pa.schema([pa.field("article_key", pa.uint64(), nullable=False)])
@@ -56,6 +54,8 @@ def undecided_articles(
     asked: npt.NDArray[np.bool_] | None = None,
     most: float = MOST,
     least: int = LEAST,
+    known: npt.NDArray[np.bool_] | None = None,
+    limit: int | None = None,
 ) -> npt.NDArray[np.int64]:
     """Find the articles whose story could be another one if they were embedded.
 
@@ -73,6 +73,8 @@ def undecided_articles(
       asked: shape (m,). Pairs that can be scored again; None: all.
       most: share of the articles of any pair that are given, at most.
       least: articles that are given even if they are more than that share.
+      known: shape (n,). Articles that are embedded already, and not given; None: none.
+      limit: articles that are given at most, in place of `most` and `least`.
 
     Returns:
       Array of shape (k,): row numbers, ascending.
@@ -102,8 +104,12 @@ def undecided_articles(
     clear = np.abs(scores[chosen].astype(np.float64) - 0.5)
     doubted = doubted[np.lexsort((doubted[:, 1], doubted[:, 0], clear))]
     articles, first_seen = np.unique(doubted, return_index=True)
-    count = max(least, int(most * len(np.unique(pairs))))
-    return np.sort(articles[np.argsort(first_seen)][:count]).astype(np.int64)
+    articles = articles[np.argsort(first_seen)]
+    if known is not None:
+        articles = articles[~known[articles]]
+    if limit is None:
+        limit = max(least, int(most * len(np.unique(pairs))))
+    return np.sort(articles[:limit]).astype(np.int64)
 
 
 def undecided_keys(
@@ -112,6 +118,8 @@ def undecided_keys(
     threshold: float,
     absent: float = ABSENT,
     before: tuple[pa.RecordBatch, pa.RecordBatch, pa.RecordBatch] | None = None,
+    embedded: npt.NDArray[np.uint64] | None = None,
+    limit: int | None = None,
 ) -> npt.NDArray[np.uint64]:
     """Group articles by their edges; give the keys of undecided ones, ascending.
 
@@ -121,6 +129,8 @@ def undecided_keys(
       absent: as of `undecided_articles`.
       before: STORY_EDGE rows that earlier runs scored, LEDGER rows, ascending, and
         COPY_GROUP rows of all articles whose copies changed; None: nothing came before.
+      embedded: keys of articles that are embedded already; None: they are asked, too.
+      limit: as of `undecided_articles`.
     """
     edges = join_edges(edges)
     keys, pairs = np.unique(_ends(edges), return_inverse=True)
@@ -148,7 +158,14 @@ def undecided_keys(
         together=together,
     )
     chosen = undecided_articles(
-        rows_of_pairs, scores, linked, threshold=threshold, absent=absent, asked=asked
+        rows_of_pairs,
+        scores,
+        linked,
+        threshold=threshold,
+        absent=absent,
+        asked=asked,
+        known=None if embedded is None else np.isin(keys, embedded),
+        limit=limit,
     )
     return np.asarray(keys[chosen], np.uint64)
 
@@ -184,12 +201,11 @@ class FindUndecided(beam.PTransform):
         begun = self.begun
         return (
             representatives
-            | "Assign blocks" >> AssignBlocks(self.staging, self.block_size)
-            | "Score blocks"
-            >> ScoreBlocks(self.model_folder, known=begun.known if begun else None)
+            | "Assign blocks" >> assign_blocks(self.staging, self.block_size, begun)
+            | "Score blocks" >> score_blocks(self.model_folder, begun)
             | "Gather edges" >> beam.combiners.ToList()
             | "Choose"
-            >> beam.Map(_choose, self.model_folder, **(vars(begun) if begun else {}))
+            >> beam.Map(_choose, self.model_folder, **(begun.told() if begun else {}))
         )
 
 

@@ -31,6 +31,7 @@ def finding_copies(config: Config) -> FindCopies:
         rows=config.band_rows,
         window_days=config.copy_window_days,
         max_bucket=config.max_bucket,
+        min_words=config.min_words,
     )
 
 

@@ -25,7 +25,7 @@ from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EDGE, STORY_EVIDENCE
 from schemas.past import VECTOR
 from schemas.story import CHANGES
-from transforms.candidates import chosen_pairs, key_blocks, shared_keys
+from transforms.candidates import PAIR, chosen_pairs, key_blocks, shared_keys
 from transforms.clustering import NODE, join_edges, named_edges, reform_stories
 from transforms.continuing import (
     UNCHANGED,
@@ -50,6 +50,12 @@ from transforms.remembering import (
     Past,
     present_representatives,
     with_present_representatives,
+)
+from transforms.reopening import (
+    Hindsight,
+    are_among,
+    pairs_to_ask_again,
+    stripped_again,
 )
 from transforms.resolving import join_vectors
 from transforms.speakers import rows_among
@@ -107,7 +113,11 @@ class Assigned(NamedTuple):
 
 
 def assign(
-    arrived: pa.RecordBatch, past: Past, rules: AssigningRules, label: str
+    arrived: pa.RecordBatch,
+    past: Past,
+    rules: AssigningRules,
+    label: str,
+    known: Hindsight | None = None,
 ) -> Assigned:
     """Place new articles beside those that came before.
 
@@ -117,12 +127,13 @@ def assign(
       past: what came before.
       rules: how.
       label: of the window that they came in; labels sort in time.
+      known: what shows only now of articles that came before; None: nothing.
     """
     arrived = arrived.sort_by("article_key")
     before = past.standings
     past = with_present_representatives(past)
     ledger = past.ledger
-    copies = _copies(arrived, past, ledger, rules.copies)
+    copies = _copies(arrived, past, ledger, rules.copies, known)
     vectors, embedded = past.vectors, 0
     edges = pa.RecordBatch.from_pylist([], schema=STORY_EVIDENCE)
     if rules.stories:
@@ -161,10 +172,16 @@ def assign(
 class _Copies(NamedTuple):
     edges: pa.RecordBatch
     groups: pa.RecordBatch
+    # Schema PAIR: pairs that were compared before, and now again.
+    asked_again: pa.RecordBatch
 
 
 def _copies(
-    arrived: pa.RecordBatch, past: Past, ledger: pa.RecordBatch, find: FindCopies
+    arrived: pa.RecordBatch,
+    past: Past,
+    ledger: pa.RecordBatch,
+    find: FindCopies,
+    known: Hindsight | None,
 ) -> _Copies:
     """Find the copies of new articles; COPY_EVIDENCE and COPY_GROUP rows."""
     keyed = pa.RecordBatch.from_arrays(
@@ -190,12 +207,24 @@ def _copies(
         ledger,
         np.sort(remembered[standing == remembered]),
     )
-    placed = place_pairs(pairs, shards=1, max_component=find.max_component)
+    again = pa.RecordBatch.from_pylist([], schema=PAIR)
+    if known is not None:
+        again = pairs_to_ask_again(past.copy_edges, known)
+        here = np.ones(again.num_rows, np.bool_)
+        for name in PAIR.names:
+            here &= np.isin(column(again, name), remembered)
+        again = again.filter(pa.array(here))
+    placed = place_pairs(
+        concatenate([pairs, again], PAIR), shards=1, max_component=find.max_component
+    )
     places = article_places(placed)
+    before = past.articles.filter(
+        pa.array(np.isin(remembered, column(places, "article_key")))
+    )
+    if known is not None:
+        before = stripped_again(before, known, min_words=find.min_words)
     texts = [
-        text
-        for batch in (arrived, past.articles)
-        for _, text in wanted_articles(batch, places)
+        text for batch in (arrived, before) for _, text in wanted_articles(batch, places)
     ]
     edges, _ = edges_of_shard(texts, placed, find.thresholds)
     groups = groups_of_edges(
@@ -205,6 +234,7 @@ def _copies(
         max_compared=find.max_bucket,
         earlier=past.copy_edges,
         ledger=ledger,
+        asked_again=again,
     )
     dated = [keyed.slice(0, arrived.num_rows), ledger]
     times = pa.concat_arrays([batch.column("published") for batch in dated])
@@ -217,6 +247,7 @@ def _copies(
     return _Copies(
         edges.select(COPY_EVIDENCE.names).cast(COPY_EVIDENCE),
         with_column(groups, "representative_key", standing).cast(COPY_GROUP),
+        again,
     )
 
 
@@ -327,7 +358,10 @@ def _told(
         rows = ledger_rows(past.standings, column(touched, f"{kind}_key"))
         ids = past.standings.column("article_id").take(pa.array(rows, mask=rows < 0))
         touched = with_column(touched, f"provisional_{kind}_id", ids)
-    all_copies = concatenate([copies.edges, past.copy_edges], COPY_EVIDENCE)
+    stand = past.copy_edges.filter(
+        pa.array(~are_among(past.copy_edges, copies.asked_again))
+    )
+    all_copies = concatenate([copies.edges, stand], COPY_EVIDENCE)
     all_edges = concatenate([story_edges, past.story_edges], STORY_EVIDENCE)
     made = story_tables(
         touched,
@@ -354,7 +388,7 @@ def _told(
         ),
     }
     articles = concatenate([past.articles, new], STORY_ARTICLE)
-    return Past(articles, vectors, standings, all_copies, all_edges), tables
+    return Past(articles, vectors, standings, all_copies, all_edges, past.lines), tables
 
 
 def _as_before(past: Past, members: pa.RecordBatch, changed: Keys) -> pa.RecordBatch:

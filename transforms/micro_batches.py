@@ -6,7 +6,7 @@ before. So what becomes of an article does not depend on the order within its wi
 on how messages were bundled on their way. An article that comes late is placed with the
 window that is open.
 
-What recurs at a source is learnt within each window and remembered.
+What recurs at a source is learnt of the articles of a window and of those remembered.
 """
 
 import dataclasses
@@ -22,15 +22,23 @@ import pyarrow.compute as pc
 from schemas.article import RECEIVED, REJECT
 from schemas.batch import column, concatenate
 from schemas.past import KEYS, STANDING
+from schemas.story import LINES
 from transforms.assigning import AssigningRules, assign
-from transforms.boilerplate import learn_recurring, strip_batch
+from transforms.boilerplate import joined_recurring, learn_recurring, strip_batch
 from transforms.fingerprint import FingerprintArticles
-from transforms.line_rules import rule_lines
+from transforms.line_memory import holders, lines_to_keep
+from transforms.line_rules import rule_lines, ruled_lines
 from transforms.main_content import page_model
 from transforms.past import LEAST_ARTICLES, id_keys
-from transforms.recurrence import RECURRING, recurring_table, remembered_lines
+from transforms.recurrence import (
+    article_keys,
+    article_lines,
+    recurring_table,
+    remembered_lines,
+)
 from transforms.remembering import NO_PAST, Past, forget, only_new, refusals
 from transforms.removals import summarise_removed
+from transforms.reopening import hindsight, taken_lines
 from transforms.windows import (
     COUNTED,
     Window,
@@ -130,17 +138,30 @@ def place_window(
         new, again, counts["repeated"] = only_new(arrived, past)
         rejects.append(refusals(again))
         if new.num_rows:
-            recurring = _joined(recurring, learn_recurring([new]))
+            ruled = ruled_lines(new)
+            known = joined_recurring([recurring, rules.known])
+            lines = past.lines.sort_by("article_key")
+            found = learn_recurring([new], earlier=lines, known=known)
+            recurring = joined_recurring([recurring, found])
             cleaned, removed = strip_batch(
                 new,
-                _joined(recurring, rules.known),
+                joined_recurring([recurring, rules.known]),
                 thin_words=rules.thin_words,
                 page_model=page_model(rules.page_model_folder),
             )
+            keys = np.unique(article_keys(article_lines(new, ruled)))
+            held, _ = holders(lines, keys, known)
             assigned = assign(
-                rules.fingerprint.fingerprint(cleaned), past, rules.assigning, label
+                rules.fingerprint.fingerprint(cleaned),
+                past,
+                rules.assigning,
+                label,
+                hindsight(held, [found], [taken_lines(removed)], known),
             )
-            past = assigned.past
+            tables["lines"] = lines_to_keep(new, ruled)
+            past = assigned.past._replace(
+                lines=concatenate([past.lines, tables["lines"]], LINES)
+            )
             tables |= assigned.tables
             tables["boilerplate"] = summarise_removed(removed, label)
             tables["placements"] = assigned.placed
@@ -196,11 +217,6 @@ def _standing_still(
     if periods[0] >= periods[1]:
         wanted &= np.isin(keys, column(placed.articles, "article_key"))
     return kept.standings.filter(pa.array(wanted))
-
-
-def _joined(*tables: pa.RecordBatch) -> pa.RecordBatch:
-    rows = concatenate(tables, RECURRING)
-    return recurring_table(np.stack([column(rows, name) for name in RECURRING.names], 1))
 
 
 def row_keys(rows: pa.RecordBatch) -> npt.NDArray[np.uint64]:

@@ -17,6 +17,7 @@ from schemas.article import REJECT
 from schemas.batch import column, with_column
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from schemas.past import LEDGER, STANDING, VECTOR
+from schemas.story import LINES
 from transforms.continuing import ledger_rows
 from transforms.membership import look_up
 from transforms.story_articles import STORY_ARTICLE
@@ -35,6 +36,7 @@ class Past(NamedTuple):
         their story is remembered.
       copy_edges: COPY_EVIDENCE rows, both ends among the standings.
       story_edges: STORY_EVIDENCE rows, both ends among the articles.
+      lines: LINES rows of the articles.
     """
 
     articles: pa.RecordBatch
@@ -42,6 +44,7 @@ class Past(NamedTuple):
     standings: pa.RecordBatch
     copy_edges: pa.RecordBatch
     story_edges: pa.RecordBatch
+    lines: pa.RecordBatch = pa.RecordBatch.from_pylist([], schema=LINES)
 
     @property
     def ledger(self) -> pa.RecordBatch:
@@ -49,7 +52,7 @@ class Past(NamedTuple):
         return self.standings.select(LEDGER.names).cast(LEDGER)
 
 
-SCHEMAS = Past(STORY_ARTICLE, VECTOR, STANDING, COPY_EVIDENCE, STORY_EVIDENCE)
+SCHEMAS = Past(STORY_ARTICLE, VECTOR, STANDING, COPY_EVIDENCE, STORY_EVIDENCE, LINES)
 NO_PAST = Past(*(pa.RecordBatch.from_pylist([], schema=schema) for schema in SCHEMAS))
 
 
@@ -173,6 +176,7 @@ def forget(past: Past, *, before: str, least: int, most: int) -> Past:
         standings,
         _among(past.copy_edges, column(standings, "article_key"), _ENDS),
         _among(past.story_edges, live, _ENDS),
+        _among(past.lines, live, ["article_key"]),
     )
 
 

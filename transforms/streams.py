@@ -56,7 +56,7 @@ _DUE = beam.DoFn.StateParam(ReadModifyWriteStateSpec("due-1", VarIntCoder()))
 _SEQUENCE = beam.DoFn.StateParam(ReadModifyWriteStateSpec("sequence-1", VarIntCoder()))
 _ARTICLES = beam.DoFn.StateParam(BagStateSpec("articles-1", _BATCH))
 _VECTORS = beam.DoFn.StateParam(BagStateSpec("vectors-1", _BATCH))
-_FOUND = beam.DoFn.StateParam(ReadModifyWriteStateSpec("found-1", TupleCoder([_BATCH] * 5)))
+_FOUND = beam.DoFn.StateParam(ReadModifyWriteStateSpec("found-1", TupleCoder([_BATCH] * 6)))
 _PLACE = TimerSpec("place-1", TimeDomain.WATERMARK)
 _FORGET = TimerSpec("forget-1", TimeDomain.WATERMARK)
 _SET_PLACE, _SET_FORGET = map(beam.DoFn.TimerParam, (_PLACE, _FORGET))
@@ -114,13 +114,14 @@ class _PlaceWindows(beam.DoFn):
         if known is None:
             memory = remember(self.output, language, self.rules)
         else:
-            standings, copy_edges, story_edges, recurring, refused = known
+            standings, copy_edges, story_edges, lines, recurring, refused = known
             past = Past(
                 concatenate(articles.read(), STORY_ARTICLE),
                 concatenate(vectors.read(), VECTOR),
                 standings,
                 copy_edges,
                 story_edges,
+                lines,
             )
             memory = Memory(past, recurring, refused, sequence.read())
         window, now = place_window(waiting.read(), memory, self.rules, language, end)

@@ -28,7 +28,7 @@ from schemas.article import RECEIVED, REJECT
 from schemas.batch import column, concatenate, with_column
 from schemas.match import COPY_EVIDENCE, MATCH, STORY_EVIDENCE
 from schemas.past import PLACEMENTS, STANDING, VECTOR
-from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX
+from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, LINES
 from transforms.continuing import ledger_rows
 from transforms.parquet import REPEATING, ROW_GROUP_SIZE
 from transforms.past import copy_edges_of, id_keys, read_part, story_edges_of
@@ -42,6 +42,7 @@ TABLES = {
     "articles": ARTICLES,
     "index": INDEX,
     "matches": MATCH,
+    "lines": LINES,
     "boilerplate": BOILERPLATE,
     "rejects": REJECT,
     "changes": CHANGES,
@@ -234,7 +235,7 @@ def read_windows(output: str, language: str, *, since: str, least: int) -> Writt
         if newest < since and newer >= least:
             break
         stem = stems[number]
-        for table in ("articles", "index", "boilerplate", "rejects"):
+        for table in ("articles", "index", "lines", "boilerplate", "rejects"):
             if stem in paths[table]:
                 found[table].append(read_part(paths[table][stem]))
         for table, read in (("copies", copy_edges_of), ("stories", story_edges_of)):
@@ -253,6 +254,7 @@ def read_windows(output: str, language: str, *, since: str, least: int) -> Writt
         standings=latest,
         copy_edges=_between(found.get("copies", []), COPY_EVIDENCE, latest),
         story_edges=_between(found.get("stories", []), STORY_EVIDENCE, prints),
+        lines=concatenate(found["lines"], LINES),
     )
     recurs = removed.filter(pc.equal(removed.column("reason"), "recurs"))
     return Written(
@@ -290,13 +292,13 @@ def _as_remembered(
 def _between(
     edges: Sequence[pa.RecordBatch], schema: pa.Schema, articles: pa.RecordBatch
 ) -> pa.RecordBatch:
-    """Join edges, and leave those of which an end is not among the articles."""
+    """Join edges, later ones first, and keep the latest of each pair of articles."""
     joined = concatenate(edges, schema)
-    keys = column(articles, "article_key")
-    here = np.ones(joined.num_rows, np.bool_)
-    for name in ("article_key", "matched_key"):
-        here &= np.isin(column(joined, name), keys)
-    return joined.filter(pa.array(here))
+    ends = np.stack([column(joined, name) for name in ("article_key", "matched_key")], 1)
+    _, latest = np.unique(np.sort(ends, axis=1), axis=0, return_index=True)
+    latest = np.sort(latest)
+    here = np.isin(ends[latest], column(articles, "article_key")).all(axis=1)
+    return joined.take(pa.array(latest[here]))
 
 
 class _WriteWindows(beam.DoFn):

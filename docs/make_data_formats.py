@@ -54,12 +54,12 @@ their Parquet metadata.
 STREAM = """\
 ## What a stream writes
 
-`newsdedup stream` writes to a folder of its own a few files every window, of `articles/`,
-`index/`, `matches/`, `boilerplate/`, `rejects/` and `changes/` as above, and of two more. There
-is no manifest: a window counts once its file of `placements/` is there, which is written
-last. Files are called `<end of the window>-<number>-<language>-<digits>.parquet` and never
-written to again. The ids in them are provisional: where an article stands now is its row of
-`placements/` with the highest number.
+`newsdedup stream` writes to a folder of its own a few files every window, of all tables
+above but `stories/`, and of two more. There is no manifest: a window counts once its file
+of `placements/` is there, which is written last. Files are called
+`<end of the window>-<number>-<language>-<digits>.parquet` and never written to again. The
+ids in them are provisional: where an article stands now is its row of `placements/` with
+the highest number.
 """
 
 STREAM_TABLES = (

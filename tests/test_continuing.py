@@ -2,9 +2,12 @@
 
 import numpy as np
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
+from schemas.batch import column
 from schemas.match import COPY_EDGE
-from schemas.past import LEDGER
+from schemas.past import LEDGER, STANDING
 from transforms.candidates import PAIR
 from transforms.continuing import (
     MERGED,
@@ -13,6 +16,7 @@ from transforms.continuing import (
     changed_stories,
     continued_groups,
     continued_membership,
+    keep_names,
     merged_stories,
     oldest_begun,
     pairs_to_compare,
@@ -142,3 +146,100 @@ def test_without_stories_every_copy_group_is_one():
     stories, merged = stories_of_copies(np.array([7, 9], np.uint64), groups, known)
     assert stories == rows(STORY_MEMBERS, (7, 7), (9, 1))
     assert merged == rows(MERGED, (2, 1))
+
+
+def test_a_story_that_an_article_left_is_written_again():
+    known = ledger((1, 0, 1, 1), (2, 0, 2, 1), (3, 0, 3, 1), (4, 0, 4, 4))
+    members = rows(MEMBERSHIP, (1, 1, 1, 1), (2, 2, 2, 1), (3, 3, 3, 3), (4, 4, 4, 4))
+    assert changed_stories(known, members).column(0).to_pylist() == [1, 3]
+    gone = rows(MEMBERSHIP, *((key, key, key, 4) for key in range(1, 5)))
+    assert changed_stories(known, gone).column(0).to_pylist() == [4]
+
+
+def test_a_name_of_which_nobody_knows_whose_it_is_is_the_oldest():
+    known = ledger((7, 500, 7, 7), (8, 400, 9, 9))
+    at, stories = np.array([0, 1]), np.array([7, 9], np.uint64)
+    names = oldest_begun(np.array([1, 1], np.uint64), at, stories, known)
+    assert names.tolist() == [9, 9]
+
+
+def standings(*values):
+    """Make rows of (article, published, group, story) as a stream gave them."""
+    nobody = {"article_id": "", "story_id": "", "duplicate_group_id": "", "relation": ""}
+    given = [
+        dict(zip(LEDGER.names, (key, when, 100, group, story), strict=True))
+        | nobody
+        | {"content_key": 0, "representative_key": key}
+        for key, when, group, story in values
+    ]
+    return pa.RecordBatch.from_pylist(given, schema=STANDING)
+
+
+def names(membership):
+    return list(
+        zip(
+            *(column(membership, name).tolist() for name in ("group_key", "story_key")),
+            strict=True,
+        )
+    )
+
+
+def test_names_that_a_stream_gave_are_kept():
+    members = rows(MEMBERSHIP, (1, 1, 1, 1), (2, 1, 1, 1), (3, 3, 3, 1))
+    given = standings((1, 100, 2, 3), (2, 200, 2, 3), (3, 300, 3, 3))
+    assert names(keep_names(members, given, ledger())) == [(2, 3), (2, 3), (3, 3)]
+
+
+def test_of_several_names_that_a_stream_gave_the_oldest_is_kept():
+    members = rows(MEMBERSHIP, *((key, key, key, 1) for key in (1, 2, 3)))
+    given = standings((1, 100, 1, 2), (2, 300, 2, 2), (3, 200, 3, 3))
+    assert [story for _, story in names(keep_names(members, given, ledger()))] == [3] * 3
+
+
+def test_a_name_goes_with_the_article_that_it_is_the_key_of():
+    """The stream had all in one story; a run parts it, and one part alone has the name."""
+    members = rows(MEMBERSHIP, (1, 1, 1, 1), (2, 2, 2, 1), (3, 3, 3, 3), (4, 4, 4, 3))
+    given = standings(*((key, key, key, 4) for key in (1, 2, 3, 4)))
+    stories = [story for _, story in names(keep_names(members, given, ledger()))]
+    assert stories == [1, 1, 4, 4]
+
+
+def test_what_an_earlier_run_has_named_keeps_its_name():
+    members = rows(MEMBERSHIP, (1, 1, 1, 1), (2, 1, 1, 1))
+    given = standings((1, 100, 2, 2), (2, 200, 2, 2))
+    known = ledger((1, 100, 1, 1))
+    assert names(keep_names(members, given, known)) == [(1, 1)] * 2
+
+
+def test_articles_that_no_stream_knows_are_named_as_without_one():
+    members = rows(MEMBERSHIP, (1, 1, 1, 1), (2, 1, 1, 1), (5, 5, 5, 1))
+    assert keep_names(members, standings((9, 0, 9, 9)), ledger()) == members
+    assert keep_names(members, standings(), ledger()) == members
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9), st.integers(0, 5))),
+    st.sets(st.integers(1, 10)),
+)
+def test_names_that_are_kept_tell_the_same_groups_apart(values, earlier):
+    """Whatever a stream said, and even if what gave a name is somewhere else now."""
+    stories = {}
+    for key, (story, *_) in enumerate(values, 1):
+        stories.setdefault(story, key)
+    members = rows(
+        MEMBERSHIP,
+        *((key, key, key, stories[story]) for key, (story, *_) in enumerate(values, 1)),
+    )
+    given = standings(
+        *((key, when, key, 1 + to) for key, (_, to, when) in enumerate(values, 1))
+    )
+    known = ledger(
+        *(
+            (key, 0, key, stories[values[key - 1][0]])
+            for key in sorted(earlier)
+            if key <= len(values)
+        )
+    )
+    kept = [story for _, story in names(keep_names(members, given, known))]
+    pairs = set(zip(kept, (stories[story] for story, *_ in values), strict=True))
+    assert len(pairs) == len(stories) == len(set(kept))

@@ -282,7 +282,9 @@ def test_every_id_lives_on_or_is_followed_through_changes(examples, seed, how):
         before, placed = placed, placed | stand([window])
         told = collections.defaultdict(set)
         for row in rows(window, "changes"):
-            told[row["change"]].add((row["article_id"], row["previous_id"], row["story_id"]))
+            told[row["change"]].add(
+                (row["article_id"], row["previous_id"], row["story_id"])
+            )
         for article_id, was in before.items():
             now = placed[article_id]
             old, new = was["story_id"], now["story_id"]
@@ -333,13 +335,15 @@ def test_what_is_remembered_holds_together(examples, seed, stories):
         for edges, among in ((past.copy_edges, set(known)), (past.story_edges, live)):
             for name in ("article_key", "matched_key"):
                 assert set(column(edges, name).tolist()) <= among
-        told = {name: past.standings.schema.names for name in ("a",)}["a"]
+        told = dict.fromkeys(("a",), past.standings.schema.names)["a"]
         for row in standings:
             written = placed[row["article_id"]]
             assert {name: written[name] for name in told} == row
             names = pa.array([row["story_id"], row["duplicate_group_id"]])
             assert id_keys(names).tolist() == [row["story_key"], row["group_key"]]
-            assert stories or row["story_id"] == placed[row["duplicate_group_id"]]["story_id"]
+            assert (
+                stories or row["story_id"] == placed[row["duplicate_group_id"]]["story_id"]
+            )
         of_group = collections.defaultdict(set)
         for row in standings:
             of_group[row["group_key"]].add(row["story_key"])
@@ -400,7 +404,9 @@ def test_a_job_that_begins_anew_goes_on_as_if_it_had_never_stopped(
         if number > 1:
             # Some of what came before comes again.
             rest = np.flatnonzero(
-                np.isin(column(examples, "article_key"), memory.past.standings[0].to_numpy())
+                np.isin(
+                    column(examples, "article_key"), memory.past.standings[0].to_numpy()
+                )
             )
             again = examples.take(pa.array(random.choice(rest, 2)))
             part = concatenate([part, again], ARTICLE)

@@ -55,6 +55,7 @@ from transforms.reopening import (
     Hindsight,
     are_among,
     pairs_to_ask_again,
+    parted,
     stripped_again,
 )
 from transforms.resolving import join_vectors
@@ -68,6 +69,8 @@ from transforms.undecided import LEAST, MOST, undecided_keys
 
 Keys = npt.NDArray[np.uint64]
 
+# Of a pair that had words in common which turned out to be furniture.
+_FURNITURE = "shared furniture alone"
 
 _COMPARED = ("article_key", "published", "text_key", "signature", "passage_keys")
 
@@ -358,10 +361,13 @@ def _told(
         rows = ledger_rows(past.standings, column(touched, f"{kind}_key"))
         ids = past.standings.column("article_id").take(pa.array(rows, mask=rows < 0))
         touched = with_column(touched, f"provisional_{kind}_id", ids)
-    stand = past.copy_edges.filter(
-        pa.array(~are_among(past.copy_edges, copies.asked_again))
-    )
-    all_copies = concatenate([copies.edges, stand], COPY_EVIDENCE)
+    asked = are_among(past.copy_edges, copies.asked_again)
+    stand, before = (past.copy_edges.filter(pa.array(one)) for one in (~asked, asked))
+    # A later job reads what was found of a pair last: also that there is nothing now.
+    gone = parted(before.filter(pa.array(~are_among(before, copies.edges))))
+    gone = with_column(gone, "rule", pa.repeat(_FURNITURE, gone.num_rows))
+    copy_edges = concatenate([copies.edges, gone.cast(COPY_EVIDENCE)], COPY_EVIDENCE)
+    all_copies = concatenate([copy_edges, stand], COPY_EVIDENCE)
     all_edges = concatenate([story_edges, past.story_edges], STORY_EVIDENCE)
     made = story_tables(
         touched,
@@ -382,7 +388,7 @@ def _told(
     tables = {
         "articles": _of_run(made["articles"], label),
         "index": join_vectors(_of_run(made["index"], label), vectors),
-        "matches": match_rows(copies.edges, story_edges, together, label),
+        "matches": match_rows(copy_edges, story_edges, together, label),
         "changes": concatenate(
             [made["changes"], changes_of_forgotten(past, standings, label)], CHANGES
         ),

@@ -174,9 +174,12 @@ def place_window(
         tables["raw"] = _received(received, label)
     tables["rejects"] = first
     counts["rejected"] = first.num_rows
-    oldest = window_label(end - datetime.timedelta(days=rules.lookback), 0)
+    # A late window takes nobody back in time.
+    newest = pc.max(memory.past.articles.column("run_id")).as_py() or label
+    last = max(end, window_end(newest))
+    oldest = window_label(last - datetime.timedelta(days=rules.lookback), 0)
     kept_past = forget(past, before=oldest, least=rules.least, most=rules.most)
-    repeated = _standing_still(memory.past, past, kept_past, label, rules.lookback)
+    repeated = _standing_still(past, kept_past, newest, label, rules.lookback)
     if repeated.num_rows:
         placed = tables.get("placements", NO_PAST.standings)
         known = np.isin(column(repeated, "article_key"), column(placed, "article_key"))
@@ -192,7 +195,7 @@ def place_window(
 
 
 def _standing_still(
-    before: Past, placed: Past, kept: Past, label: str, lookback: float
+    placed: Past, kept: Past, newest: str, label: str, lookback: float
 ) -> pa.RecordBatch:
     """Give rows of forgotten articles that are to be written again: STANDING.
 
@@ -201,20 +204,17 @@ def _standing_still(
     as one of its story is remembered.
 
     Args:
-      before: what was remembered before this window.
-      placed: the same with the articles of this window.
+      placed: what is remembered with the articles of this window.
       kept: what is remembered from now on.
+      newest: label of the newest window that was remembered.
       label: of this window.
       lookback: days.
     """
     keys = column(kept.standings, "article_key")
     wanted = ~np.isin(keys, column(kept.articles, "article_key"))
-    newest = pc.max(before.articles.column("run_id")).as_py()
-    periods = [
-        window_end(one).timestamp() // (lookback * _SECONDS_A_DAY / 2)
-        for one in (newest or label, label)
-    ]
-    if periods[0] >= periods[1]:
+    half = lookback * _SECONDS_A_DAY / 2
+    before, now = (window_end(one).timestamp() // half for one in (newest, label))
+    if before >= now:
         wanted &= np.isin(keys, column(placed.articles, "article_key"))
     return kept.standings.filter(pa.array(wanted))
 

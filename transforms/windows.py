@@ -252,7 +252,7 @@ def read_windows(output: str, language: str, *, since: str, least: int) -> Writt
         articles=_as_remembered(articles, prints, latest),
         vectors=vectors.filter(vectors.column("vector").is_valid()),
         standings=latest,
-        copy_edges=_between(found.get("copies", []), COPY_EVIDENCE, latest),
+        copy_edges=_last_found(_between(found.get("copies", []), COPY_EVIDENCE, latest)),
         story_edges=_between(found.get("stories", []), STORY_EVIDENCE, prints),
         lines=concatenate(found["lines"], LINES),
     )
@@ -299,6 +299,14 @@ def _between(
     latest = np.sort(latest)
     here = np.isin(ends[latest], column(articles, "article_key")).all(axis=1)
     return joined.take(pa.array(latest[here]))
+
+
+def _last_found(edges: pa.RecordBatch) -> pa.RecordBatch:
+    """Keep the first edge of each pair, which is the latest."""
+    ends = [column(edges, name) for name in ("article_key", "matched_key")]
+    pairs = np.sort(np.stack(ends, axis=1), axis=1)
+    _, rows = np.unique(pairs, axis=0, return_index=True)
+    return edges.take(pa.array(np.sort(rows)))
 
 
 class _WriteWindows(beam.DoFn):

@@ -1,0 +1,229 @@
+"""Where articles stand, forgotten ones too, and what of it is told."""
+
+import pyarrow as pa
+import pytest
+
+from schemas.batch import column
+from schemas.past import STANDING
+from schemas.story import ARTICLES
+from transforms.membership import MEMBERSHIP
+from transforms.past import id_keys
+from transforms.remembering import NO_PAST
+from transforms.standings import changes_of_forgotten, standing_otherwise, standings_now
+from transforms.story_articles import STORY_ARTICLE
+
+
+def nothing(kind):
+    """Give a value that says nothing, where null may not be."""
+    if pa.types.is_fixed_size_list(kind):
+        return [0] * kind.list_size
+    if pa.types.is_list(kind):
+        return []
+    return "" if pa.types.is_string(kind) else pa.scalar(0, pa.int64()).cast(kind).as_py()
+
+
+def rows(schema, *values):
+    """Make rows of a schema; what is not given is null, or nothing."""
+    empty = {
+        field.name: None if field.nullable else nothing(field.type) for field in schema
+    }
+    return pa.RecordBatch.from_pylist([{**empty, **row} for row in values], schema=schema)
+
+
+def key(article_id):
+    return int(id_keys(pa.array([article_id]))[0])
+
+
+def standing(article_id, story=None, group=None, relation="canonical"):
+    story, group = story or article_id, group or article_id
+    return {
+        "article_key": key(article_id),
+        "article_id": article_id,
+        "story_id": story,
+        "story_key": key(story),
+        "duplicate_group_id": group,
+        "group_key": key(group),
+        "representative_key": key(group),
+        "relation": relation,
+        "content_key": 7,
+        "published": None,
+        "word_count": 0,
+    }
+
+
+def past(remembered, *standings):
+    ordered = sorted(standings, key=lambda row: row["article_key"])
+    return NO_PAST._replace(
+        articles=rows(STORY_ARTICLE, *({"article_key": key(i)} for i in remembered)),
+        standings=rows(STANDING, *ordered),
+    )
+
+
+def now(known, told, members):
+    """Give standings by id: `told` of remembered ones, `members` of all, as of the past."""
+    belongs = {
+        i: {
+            "article_key": key(i),
+            "story_key": key(story),
+            "group_key": key(group),
+            "representative_key": 0 if standing is None else key(standing),
+        }
+        for i, (story, group, standing) in members.items()
+    }
+    ordered = sorted(belongs.values(), key=lambda row: row["article_key"])
+    touched = [
+        {"article_id": i, "content_key": 7, **belongs[i], "run_id": "w"} for i in told
+    ]
+    articles = [
+        dict(zip(("article_id", "story_id", "duplicate_group_id", "relation"), row))
+        for row in ((i, *of) for i, of in told.items())
+    ]
+    for row in touched:
+        row.pop("representative_key")
+    return standings_now(
+        known,
+        rows(ARTICLES, *articles),
+        rows(STORY_ARTICLE, *reversed(touched)),
+        rows(MEMBERSHIP, *ordered),
+    )
+
+
+def by_id(standings):
+    return {row["article_id"]: row for row in standings.to_pylist()}
+
+
+def test_a_new_article_stands_where_it_is_told_to():
+    found = now(
+        NO_PAST,
+        {"a": ("a", "a", "canonical"), "b": ("a", "a", "near_copy")},
+        {"a": ("a", "a", "b"), "b": ("a", "a", "b")},
+    )
+    assert found.schema == STANDING
+    assert column(found, "article_key").tolist() == sorted([key("a"), key("b")])
+    assert by_id(found)["b"] == standing("b", "a", "a", "near_copy") | {
+        "representative_key": key("b")
+    }
+
+
+def test_who_stands_for_an_article_stays_where_its_copies_do():
+    known = past(["b"], standing("a"), standing("b", "a", "a", "near_copy"))
+    found = now(
+        known,
+        {"b": ("a", "a", "canonical"), "c": ("a", "c", "same_story")},
+        {"a": ("a", "a", None), "b": ("a", "a", None), "c": ("a", "c", "c")},
+    )
+    assert by_id(found)["b"]["representative_key"] == key("a")
+    assert by_id(found)["c"]["representative_key"] == key("c")
+
+
+def test_a_forgotten_article_follows_its_story_and_speaks_no_more():
+    known = past(["b"], standing("a"), standing("b", "a", relation="same_story"))
+    found = by_id(
+        now(
+            known,
+            {"b": ("z", "b", "same_story"), "z": ("z", "z", "canonical")},
+            {"a": ("z", "a", None), "b": ("z", "b", None), "z": ("z", "z", "z")},
+        )
+    )
+    assert found["a"] == standing("a", "z", "a", "same_story")
+
+
+def test_a_forgotten_article_follows_its_copy_group():
+    known = past(["b"], standing("a"), standing("b", "a", "a", "near_copy"))
+    found = by_id(
+        now(
+            known,
+            {"b": ("a", "z", "near_copy"), "z": ("a", "z", "canonical")},
+            {"a": ("a", "z", "z"), "b": ("a", "z", "z"), "z": ("a", "z", "z")},
+        )
+    )
+    assert found["a"]["duplicate_group_id"] == found["b"]["duplicate_group_id"] == "z"
+    assert found["a"]["representative_key"] == key("z")
+
+
+def test_a_copy_group_of_forgotten_articles_alone_has_the_name_of_its_member():
+    known = past(
+        ["c"], standing("a"), standing("b", "a", "a"), standing("c", "a", "a", "near_copy")
+    )
+    found = by_id(
+        now(
+            known,
+            {"c": ("a", "c", "canonical")},
+            {"a": ("a", "b", "b"), "b": ("a", "b", "b"), "c": ("a", "c", "c")},
+        )
+    )
+    assert {found[i]["duplicate_group_id"] for i in "ab"} == {"b"}
+    assert found["c"]["duplicate_group_id"] == "c"
+
+
+def test_keys_are_those_of_the_names():
+    """A story is named after its first article, its key is that of who stands for it."""
+    found = now(
+        NO_PAST,
+        {"a": ("a", "a", "canonical"), "b": ("a", "a", "near_copy")},
+        {"a": ("b", "a", "b"), "b": ("b", "a", "b")},
+    )
+    for row in found.to_pylist():
+        assert row["story_key"] == key("a")
+        assert row["group_key"] == key("a")
+
+
+def test_stories_that_do_not_change_stand_as_they_did():
+    known = past(["a", "x"], standing("a"), standing("x"), standing("y", "x"))
+    found = now(
+        known,
+        {"a": ("a", "a", "canonical"), "b": ("a", "b", "same_story")},
+        {"a": ("a", "a", None), "b": ("a", "b", "b")}
+        | {"x": ("x", "x", None), "y": ("x", "y", None)},
+    )
+    assert {i: by_id(found)[i] for i in "xy"} == {
+        i: by_id(known.standings)[i] for i in "xy"
+    }
+
+
+def changes(known, *standings):
+    ordered = sorted(standings, key=lambda row: row["article_key"])
+    told = changes_of_forgotten(known, rows(STANDING, *ordered), "w").to_pylist()
+    names = ("change", "article_id", "story_id", "previous_id")
+    return {tuple(row[name] for name in names) for row in told}
+
+
+def test_a_story_whose_name_giver_is_forgotten_is_told_to_be_merged():
+    known = past(["b"], standing("a"), standing("b", "a", relation="same_story"))
+    after = [standing("a", "z", relation="same_story"), standing("z")]
+    assert changes(known, *after, standing("b", "z", relation="same_story")) == {
+        ("story_merged", None, "z", "a")
+    }
+
+
+def test_a_forgotten_article_in_another_copy_group_is_told_of():
+    known = past(["b"], standing("a"), standing("b", "a", "a", "near_copy"))
+    after = [standing("a", group="b", relation="same_story"), standing("b", "a", "b")]
+    assert changes(known, *after) == {("copy_group_changed", "a", "a", "a")}
+
+
+def test_of_remembered_articles_and_of_what_stays_nothing_is_told():
+    known = past(["b"], standing("a"), standing("b"))
+    assert changes(known, standing("a"), standing("b", "z", "z"), standing("z")) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("relation", "same_story"), ("story_key", 9), ("published", 5), ("published", None)],
+)
+def test_a_row_that_differs_in_anything_stands_otherwise(name, value):
+    before = rows(STANDING, standing("a") | {"published": None if value else 3})
+    after = rows(STANDING, standing("a") | {"published": None if value else 3, name: value})
+    assert standing_otherwise(after, before).tolist() == [True]
+    assert standing_otherwise(before, before).tolist() == [False]
+
+
+def test_a_new_row_stands_otherwise():
+    before = rows(STANDING, standing("a"))
+    both = rows(STANDING, *sorted([standing("a"), standing("b")], key=str))
+    both = both.sort_by("article_key")
+    told = dict(
+        zip(both.column("article_id").to_pylist(), standing_otherwise(both, before))
+    )
+    assert told == {"a": False, "b": True}
+    assert standing_otherwise(both, rows(STANDING)).all()

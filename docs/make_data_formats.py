@@ -59,7 +59,7 @@ above but `stories/`, and of two more. There is no manifest: a window counts onc
 of `placements/` is there, which is written last. Files are called
 `<end of the window>-<number>-<language>-<digits>.parquet` and never written to again. The
 ids in them are provisional: where an article stands now is its row of `placements/` with
-the highest number.
+the highest number; a row may be repeated as it was.
 """
 
 STREAM_TABLES = (

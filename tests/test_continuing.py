@@ -107,6 +107,13 @@ def test_a_node_stands_in_the_stories_of_all_its_copies():
     ]
 
 
+def test_where_nothing_is_scored_nobody_stands_in_a_story():
+    known = ledger((1, 0, 1, 1), (2, 0, 2, 2))
+    groups = rows(COPY_GROUP, (1, 1, 9), (9, 1, 9))
+    at, stories = prior_stories(np.zeros(0, np.uint64), groups, known)
+    assert len(at) == len(stories) == 0
+
+
 def test_two_stories_of_one_node_are_together_from_the_start():
     at, stories = np.array([0, 1, 1, 2]), np.array([7, 7, 8, 9], np.uint64)
     together = begun_together(at, stories, 4)

@@ -1,4 +1,4 @@
-"""What a stream knows of earlier articles: what is new, who stands in, what is forgotten."""
+"""What a stream knows of earlier articles: what is new, who stands in, what goes."""
 
 import itertools
 
@@ -186,8 +186,7 @@ def test_a_past_has_representatives_that_are_remembered():
 
 
 FOUR = past(
-    [(1, "20260301T000000Z-000001"), (2, "20260302T000000Z-000002")]
-    + [(3, "20260303T000000Z-000003"), (4, "20260304T000000Z-000004")],
+    [(day, f"2026030{day}T000000Z-00000{day}") for day in range(1, 5)],
     [standing(1), standing(2, story=1), standing(3), standing(4, story=3)],
     vectors=[1, 2, 4],
     copies=[(1, 2), (3, 4), (2, 3)],

@@ -253,7 +253,7 @@ def test_standings_are_the_latest_and_ascending(tmp_path):
 
 
 def test_a_folder_that_no_stream_wrote_to_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="a stream must have written to .*, found no"):
+    with pytest.raises(ValueError, match=r"a stream must have written to .*, found no"):
         placement_files(str(tmp_path))
 
 

@@ -180,9 +180,8 @@ def prior_stories(
     members = np.concatenate([nodes, column(groups, "article_key")])
     standing = np.concatenate([nodes, column(groups, "representative_key")])
     rows = ledger_rows(ledger, members)
-    places = np.minimum(np.searchsorted(nodes, standing), max(len(nodes) - 1, 0))
-    known = rows >= 0
-    known[known] = nodes[places[known]] == standing[known]
+    known = (rows >= 0) & np.isin(standing, nodes)
+    places = np.searchsorted(nodes, standing)
     return places[known], stories[rows[known]]
 
 
@@ -375,7 +374,7 @@ def reformed_membership(
         column(stories, "story_key")[places],
         column(membership, "story_key"),
     )
-    return with_column(membership, "story_key", pa.array(now))
+    return with_column(membership, "story_key", pa.array(now)).cast(MEMBERSHIP)
 
 
 def keep_names(
@@ -398,7 +397,7 @@ def keep_names(
         names = oldest_names(owners, keys, column(given, name), given)
         names = np.where(np.isin(owners, owners[known]), owners, names)
         membership = with_column(membership, name, pa.array(names))
-    return membership
+    return membership.cast(MEMBERSHIP)
 
 
 # The stories that a run writes, ascending.

@@ -187,7 +187,9 @@ def place_window(
         tables["placements"] = concatenate([placed, others], STANDING)
     counts["forgotten"] = past.articles.num_rows - kept_past.articles.num_rows
     counts["remembered_articles"] = kept_past.articles.num_rows
-    counts["remembered_bytes"] = sum(batch.nbytes for batch in kept_past)
+    counts["remembered_bytes"] = sum(
+        batch.nbytes for batch in (*kept_past, recurring, refused)
+    )
     return (
         Window(language, label, tables, counts),
         Memory(kept_past, recurring, refused, memory.sequence + 1),

@@ -16,17 +16,15 @@ import pyarrow as pa
 from apache_beam.pvalue import AsIter, AsSingleton
 
 from pipeline.config import Config
+from pipeline.earlier_copies import amended_edges, earlier_copies, reopened
 from pipeline.incremental import (
     Earlier,
-    amended_edges,
     asked,
     continuation,
     copies_as_stories,
-    earlier_copies,
     earlier_stories,
     members_and_changed,
     read_past,
-    reopened,
 )
 from pipeline.progress import CountArticles
 from pipeline.rebuilding import (

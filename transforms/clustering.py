@@ -153,28 +153,11 @@ def continue_stories(
       stories: STORY_MEMBERS rows of all nodes, ascending.
       merged: MERGED rows.
     """
-    keys, published, pairs, scores, sources = _graph(nodes, edges)
+    keys = np.unique(column(nodes, "article_key"))
     rows, begun = prior_stories(keys, groups, ledger)
     together = begun_together(rows, begun, len(keys))
-    linked = link_stories(
-        pairs,
-        np.sqrt(scores),
-        len(keys),
-        threshold=threshold,
-        absent=absent,
-        together=together,
-    )
-    # What has begun is not parted any more.
-    open_pairs = together[pairs[:, 0]] != together[pairs[:, 1]]
-    linked = without_doubtful_pairs(
-        linked, pairs[open_pairs], scores[open_pairs], sources, one_source=one_source
-    )
-    firsts = first_articles(linked, keys, *published)
-    names = oldest_begun(firsts, rows, begun, ledger)
-    stories = pa.RecordBatch.from_arrays(
-        [pa.array(keys), pa.array(names)], schema=STORY_MEMBERS
-    )
-    return stories, merged_stories(rows, begun, names)
+    linked = _linked(nodes, edges, together, threshold, absent, one_source)
+    return _under_names(nodes, linked, rows, begun, ledger)
 
 
 def reform_stories(
@@ -208,12 +191,26 @@ def reform_stories(
       stories: STORY_MEMBERS rows of all nodes, ascending.
       merged: MERGED rows: the stories whose name is given up.
     """
-    keys, published, pairs, scores, sources = _graph(nodes, edges)
+    keys = np.unique(column(nodes, "article_key"))
     rows, begun = prior_stories(keys, groups, ledger)
     namers = look_up(standing, "representative_key", begun)
     at = np.minimum(np.searchsorted(keys, namers), max(len(keys) - 1, 0))
     at_hand = np.isin(begun, column(standing, "article_key")) & (keys[at] == namers)
     together = begun_together(rows[~at_hand], begun[~at_hand], len(keys))
+    linked = _linked(nodes, edges, together, threshold, absent, one_source)
+    return _under_names(nodes, linked, np.where(at_hand, at, rows), begun, ledger)
+
+
+def _linked(
+    nodes: pa.RecordBatch,
+    edges: pa.RecordBatch,
+    together: npt.NDArray[np.int32],
+    threshold: float,
+    absent: float,
+    one_source: float,
+) -> npt.NDArray[np.int32]:
+    """Link nodes of which some are together from the start, and stay so."""
+    keys, _, pairs, scores, sources = _graph(nodes, edges)
     linked = link_stories(
         pairs,
         np.sqrt(scores),
@@ -223,12 +220,22 @@ def reform_stories(
         together=together,
     )
     open_pairs = together[pairs[:, 0]] != together[pairs[:, 1]]
-    linked = without_doubtful_pairs(
+    return without_doubtful_pairs(
         linked, pairs[open_pairs], scores[open_pairs], sources, one_source=one_source
     )
-    rows = np.where(at_hand, at, rows)
-    firsts = first_articles(linked, keys, *published)
-    names = oldest_begun(firsts, rows, begun, ledger)
+
+
+def _under_names(
+    nodes: pa.RecordBatch,
+    linked: npt.NDArray[np.int32],
+    rows: npt.NDArray[np.int64],
+    begun: npt.NDArray[np.uint64],
+    ledger: pa.RecordBatch,
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Name linked nodes after the oldest story that goes with one; see `oldest_begun`."""
+    nothing = pa.RecordBatch.from_pylist([], schema=STORY_EDGE)
+    keys, published, *_ = _graph(nodes, nothing)
+    names = oldest_begun(first_articles(linked, keys, *published), rows, begun, ledger)
     stories = pa.RecordBatch.from_arrays(
         [pa.array(keys), pa.array(names)], schema=STORY_MEMBERS
     )

@@ -31,14 +31,13 @@ from transforms.pair_features import (
     article_facts,
     pair_features,
 )
+from transforms.pair_scoring import GRAPH_FLOOR, first_scores
 from transforms.rarity import RaritySettings, WeighedArticles, weigh_articles
 from transforms.story_model import StoryModel, Weights
 from transforms.story_scoring import (
-    GRAPH_FLOOR,
     MIN_SCORE,
     block_background,
     context_columns,
-    first_scores,
     score_block,
     second_scores,
 )

@@ -21,14 +21,10 @@ from pipeline.made_stories import enlarged
 from schemas.batch import concatenate
 from transforms.context import article_counts
 from transforms.pair_features import article_facts, pair_features
+from transforms.pair_scoring import GRAPH_FLOOR, LARGE, pair_probabilities
 from transforms.rarity import weigh_articles
 from transforms.story_model import StoryModel
-from transforms.story_scoring import (
-    GRAPH_FLOOR,
-    LARGE,
-    block_background,
-    pair_probabilities,
-)
+from transforms.story_scoring import block_background
 
 SIZES = (30, 100, 300)
 

@@ -27,14 +27,15 @@ from transforms.pair_features import (
     article_facts,
     pair_features,
 )
+from transforms.pair_scoring import pair_probabilities, probabilities
 from transforms.rarity import RaritySettings, weigh_articles
 from transforms.story_model import DATA, Weights, context_names, read_story_model
 from transforms.story_scoring import (
     compared,
-    pair_probabilities,
-    probabilities,
+    open_block,
     score_articles,
     score_block,
+    score_opened,
     with_vectors,
 )
 
@@ -303,7 +304,7 @@ def test_a_context_weight_of_an_unknown_number_is_refused():
 
 
 def test_the_shipped_model_reads_and_tells_two_stories_apart(model):
-    scored, _ = score_articles([two_stories()], model)
+    scored = score_articles(open_block([two_stories()], model), model)
     by_pair = {
         tuple(pair): score
         for pair, score in zip(scored.pairs.tolist(), scored.second, strict=True)
@@ -344,6 +345,20 @@ def test_pairs_that_are_asked_about_score_as_if_all_were_new(model, new):
     assert column(found, "story_score") == pytest.approx(
         column(whole, "story_score")[expected], abs=1e-6
     )
+
+
+def test_an_open_block_with_vectors_scores_as_one_that_came_with_them(model):
+    articles = two_stories()
+    vectors = np.eye(6, 4, dtype=np.float16) + np.float16(0.1)
+    vectors[5] = 0
+    backward = articles.take(pa.array(range(5, -1, -1)))
+    opened = open_block([backward], model)
+    plain = score_opened(opened, model, min_score=0.01)
+    with_both = score_opened(opened.with_vectors(vectors), model, min_score=0.01)
+    came = with_column(articles, "vector", vectors)
+    assert with_both.equals(score_block(came, model, min_score=0.01))
+    assert not with_both.equals(plain)
+    assert plain.equals(score_block(articles, model, min_score=0.01))
 
 
 def test_stored_vectors_and_late_ones_become_what_scoring_reads():

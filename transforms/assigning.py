@@ -36,7 +36,6 @@ from transforms.continuing import (
     pairs_to_compare,
     reformed_membership,
     stories_of_copies,
-    with_fixed_vectors,
 )
 from transforms.copies import FindCopies, edges_of_shard, groups_of_edges, wanted_articles
 from transforms.copy_groups import COPY_GROUP
@@ -45,6 +44,7 @@ from transforms.evidence import match_rows
 from transforms.linkage import ABSENT
 from transforms.meeting_places import article_places, place_pairs
 from transforms.membership import look_up
+from transforms.pair_scoring import GRAPH_FLOOR
 from transforms.relations import FollowUpRule
 from transforms.remembering import (
     Past,
@@ -63,7 +63,7 @@ from transforms.speakers import rows_among
 from transforms.standings import changes_of_forgotten, standing_otherwise, standings_now
 from transforms.story_articles import STORY_ARTICLE, as_new, vector_lists
 from transforms.story_model import DATA, shared_story_model
-from transforms.story_scoring import GRAPH_FLOOR, MIN_SCORE, score_block
+from transforms.story_scoring import MIN_SCORE, OpenBlock, open_block, score_opened
 from transforms.tables import story_tables
 from transforms.undecided import LEAST, MOST, undecided_keys
 
@@ -140,12 +140,15 @@ def assign(
     vectors, embedded = past.vectors, 0
     edges = pa.RecordBatch.from_pylist([], schema=STORY_EVIDENCE)
     if rules.stories:
+        model = shared_story_model(rules.story_model_folder)
         nodes = _nodes(arrived, past, copies.groups)
-        vectors = concatenate(
-            [vectors, _embedded(arrived, nodes, past, copies, rules)], VECTOR
-        )
-        embedded = vectors.num_rows - past.vectors.num_rows
-        scored = _scored(nodes, vectors, past, rules)
+        block = open_block([nodes], model)
+        made = _embedded(arrived, block, past, copies, rules)
+        vectors, embedded = concatenate([vectors, made], VECTOR), made.num_rows
+        if rules.embedding != "none":
+            size = vector_size(rules.embedding_model)
+            block = block.with_vectors(_unit_vectors(block.keys, vectors, size))
+        scored = _scored(block, past, rules)
         # A pair is seen through the pairs beside it, down to this score.
         near = column(scored, "story_score") >= np.float32(GRAPH_FLOOR)
         edges = named_edges(nodes.select(NODE.names), scored.filter(pa.array(near)))
@@ -155,7 +158,7 @@ def assign(
             ledger,
             copies.groups,
             _standing_for(arrived, past, copies.groups),
-            threshold=shared_story_model(rules.story_model_folder).threshold,
+            threshold=model.threshold,
             absent=ABSENT,
         )
     else:
@@ -287,7 +290,7 @@ def _standing_for(
 
 def _embedded(
     arrived: pa.RecordBatch,
-    nodes: pa.RecordBatch,
+    block: OpenBlock,
     past: Past,
     copies: _Copies,
     rules: AssigningRules,
@@ -295,14 +298,14 @@ def _embedded(
     """Embed what is to be and is not yet; VECTOR rows."""
     if rules.embedding == "none":
         return pa.RecordBatch.from_pylist([], schema=VECTOR)
-    wanted = column(nodes, "article_key")
+    wanted = block.keys
     if rules.embedding == "undecided":
         model = shared_story_model(rules.story_model_folder)
         known = past.story_edges.select(STORY_EDGE.names)
         # In small windows a share of each would be none; so it is of all together.
-        count = past.articles.num_rows + arrived.num_rows
+        count = len(block.keys)
         wanted = undecided_keys(
-            score_block(nodes, model, min_score=MIN_SCORE, known=known),
+            score_opened(block, model, min_score=MIN_SCORE, known=known),
             threshold=model.threshold,
             before=(known, past.ledger, copies.groups),
             embedded=column(past.vectors, "article_key"),
@@ -324,15 +327,31 @@ def _embedded(
     )
 
 
-def _scored(
-    nodes: pa.RecordBatch, vectors: pa.RecordBatch, past: Past, rules: AssigningRules
-) -> pa.RecordBatch:
+def _unit_vectors(
+    keys: Keys, vectors: pa.RecordBatch, size: int
+) -> npt.NDArray[np.float16]:
+    """Give the vectors of articles, shape (n, size), zeros where there is none.
+
+    Args:
+      keys: shape (n,), ascending.
+      vectors: VECTOR rows of these articles and of others.
+      size: numbers of a vector.
+    """
+    result = np.zeros((len(keys), size), np.float16)
+    if len(keys):
+        own = column(vectors, "article_key")
+        places = np.minimum(np.searchsorted(keys, own), len(keys) - 1)
+        here = keys[places] == own
+        flat = vectors.column("vector").flatten().to_numpy(zero_copy_only=False)
+        result[places[here]] = flat.reshape(-1, size)[here]
+    return result
+
+
+def _scored(block: OpenBlock, past: Past, rules: AssigningRules) -> pa.RecordBatch:
     """Score the pairs of which one is new; STORY_EDGE rows."""
-    if rules.embedding != "none":
-        nodes = with_fixed_vectors(nodes, vectors, vector_size(rules.embedding_model))
     known = past.story_edges.select(STORY_EDGE.names)
     model = shared_story_model(rules.story_model_folder)
-    return join_edges(score_block(nodes, model, min_score=MIN_SCORE, known=known))
+    return join_edges(score_opened(block, model, min_score=MIN_SCORE, known=known))
 
 
 def _told(

@@ -7,6 +7,7 @@ the others are met by none of these, and what costs much of an article (its dens
 features of its pairs) is asked of those that are.
 """
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.batch import column, list_array, list_column
+from schemas.batch import column, list_array, list_column, with_column
 from transforms.background import Background, background_densities
 from transforms.rarity import KEYS, RaritySettings, WeighedArticles, weigh_articles
 from transforms.term_vectors import (
@@ -230,6 +231,12 @@ class Block:
         self._background = background
         self._settings = settings
         self._densities = np.full(fingerprints.num_rows, np.nan, np.float32)
+
+    def with_vectors(self, vectors: npt.NDArray[np.float16]) -> "Block":
+        """Give the block with other vectors, shape (n, d), weighed as it is."""
+        other = copy.copy(self)
+        other.fingerprints = with_column(self.fingerprints, "vector", vectors)
+        return other
 
     def articles(self, rows: npt.NDArray[np.int64]) -> WeighedArticles:
         """Give the articles of some rows, ascending, weighed as they are in the block."""

@@ -63,8 +63,6 @@ def candidate_pairs(
     vectors: npt.NDArray[np.floating] | None = None,
     *,
     neighbours: Neighbours,
-    heaviest: int = 48,
-    max_postings: int = 2000,
     order: Order | None = None,
 ) -> npt.NDArray[np.int32]:
     """Propose the pairs of a block that are worth scoring.
@@ -73,12 +71,34 @@ def candidate_pairs(
       articles: n articles.
       vectors: shape (n, d), unit vectors; a row of zeros has none. None: no vectors.
       neighbours: nearest articles to propose of each kind.
-      heaviest: terms of an article that are looked up; the rest weigh least.
-      max_postings: a term that more articles within reach are looked up by is passed over.
       order: of the articles in time; None: all are within reach of each other.
 
     Returns:
       Array of shape (m, 2): row numbers, first below second, ascending, distinct.
+    """
+    near = near_by_words(articles, neighbours=neighbours, order=order)
+    return with_near_by_vector(near, vectors, neighbours=neighbours)
+
+
+def near_by_words(
+    articles: WeighedArticles,
+    *,
+    neighbours: Neighbours,
+    heaviest: int = 48,
+    max_postings: int = 2000,
+    order: Order | None = None,
+) -> npt.NDArray[np.int32]:
+    """Propose pairs of articles that are near each other in words or names.
+
+    Args:
+      articles: n articles.
+      neighbours: as of `candidate_pairs`.
+      heaviest: terms of an article that are looked up; the rest weigh least.
+      max_postings: a term that more articles within reach are looked up by is passed over.
+      order: as of `candidate_pairs`.
+
+    Returns:
+      As `candidate_pairs`.
     """
     found = [
         nearest_by_terms(
@@ -94,9 +114,26 @@ def candidate_pairs(
             (articles.names, neighbours.by_names),
         )
     ]
-    if vectors is not None and neighbours.by_vector:
-        found.append(nearest_by_vector(vectors, neighbours.by_vector))
     return distinct_pairs(np.concatenate(found))
+
+
+def with_near_by_vector(
+    pairs: npt.NDArray[np.int32],
+    vectors: npt.NDArray[np.floating] | None,
+    *,
+    neighbours: Neighbours,
+) -> npt.NDArray[np.int32]:
+    """Add the pairs of articles whose vectors are near each other.
+
+    Args:
+      pairs: as `near_by_words` gives them.
+      vectors: as of `candidate_pairs`.
+      neighbours: as of `candidate_pairs`.
+    """
+    if vectors is None or not neighbours.by_vector:
+        return pairs
+    found = nearest_by_vector(vectors, neighbours.by_vector)
+    return distinct_pairs(np.concatenate([pairs, found]))
 
 
 @dataclasses.dataclass(frozen=True)

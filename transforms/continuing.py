@@ -257,31 +257,6 @@ def old_nodes(
     return nodes.filter(chosen), remembered.select(VECTOR.names).filter(chosen)
 
 
-def with_fixed_vectors(
-    nodes: pa.RecordBatch, vectors: pa.RecordBatch, size: int
-) -> pa.RecordBatch:
-    """Add `vector` to nodes, zeros where there is none.
-
-    Args:
-      nodes: n rows with `article_key`.
-      vectors: VECTOR rows of the same articles, or others; null for none.
-      size: numbers of a vector.
-    """
-    vectors = vectors.filter(vectors.column("vector").is_valid())
-    result = np.zeros((nodes.num_rows, size), np.float16)
-    own = column(nodes, "article_key")
-    keys = column(vectors, "article_key")
-    order = np.argsort(keys, kind="stable")
-    if len(keys):
-        places = order[np.minimum(np.searchsorted(keys, own, sorter=order), len(keys) - 1)]
-        found = keys[places] == own
-        flat = vectors.column("vector").flatten().to_numpy(zero_copy_only=False)
-        result[found] = flat.reshape(-1, size)[places[found]]
-    # In the order in which new articles come.
-    names = [*FINGERPRINT.names, "vector", "is_asked"]
-    return with_column(nodes, "vector", result).select(names)
-
-
 # A story that is part of another one now.
 MERGED = pa.schema(
     [

@@ -1,5 +1,6 @@
 """Windows of a stream: time, lateness, expiry, on Beam's own test stream."""
 
+import dataclasses
 import datetime
 import json
 from pathlib import Path
@@ -15,9 +16,10 @@ from apache_beam.transforms.window import TimestampedValue
 from pipeline.config import Config
 from pipeline.streaming import stream_rules
 from schemas.article import RAW
-from transforms import micro_batches
+from transforms import micro_batches, streams
+from transforms.micro_batches import forget_old
 from transforms.parsing import parse_articles
-from transforms.past import read_part
+from transforms.past import LEAST_ARTICLES, read_part
 from transforms.streams import PlaceWindows, language_keys
 from transforms.windows import (
     COUNTED,
@@ -87,7 +89,9 @@ def place(tmp_path):
 
     def run(events, **settings):
         given = {"window_seconds": 5 * MINUTE, "lookback": 7.0, "most": 1_000} | settings
+        least = given.pop("least", LEAST_ARTICLES)
         rules = stream_rules(Config(embedding="none"), **given)
+        rules = dataclasses.replace(rules, least=least)
         stream = test_stream.TestStream()
         for event in events:
             stream = event(stream)
@@ -176,15 +180,63 @@ def test_a_late_article_is_placed_and_joins_what_came_before_it(place):
 
 
 def test_what_is_older_than_the_lookback_is_forgotten(place):
-    standings, _, _ = place(
+    standings, counts, _ = place(
         [
             arrive(articles(("a", "one.example", 0)), 10),
             pass_to(9 * DAY),
             arrive(articles(("b", "two.example", 60)), 9 * DAY),
             pass_to(9 * DAY + 10 * MINUTE),
-        ]
+        ],
+        least=0,
     )
     assert standings["b"]["duplicate_group_id"] == "b"
+    assert counts["remembered_articles"] == 1
+
+
+def test_of_a_thin_language_the_last_articles_are_kept_however_old_they_are(place):
+    standings, counts, _ = place(
+        [
+            arrive(articles(("a", "one.example", 0)), 10),
+            arrive(articles(("m", "one.example", 0), text=MARKET), MINUTE),
+            arrive(articles(("b", "two.example", 60)), 10 * MINUTE),
+            pass_to(90 * DAY),
+            arrive(articles(("c", "three.example", 60)), 90 * DAY),
+            pass_to(90 * DAY + 10 * MINUTE),
+        ],
+        least=2,
+    )
+    assert standings["c"]["duplicate_group_id"] == "a"
+    assert counts["remembered_articles"] == 3
+
+
+@pytest.mark.parametrize("least", [0, 1, 9])
+def test_the_timer_forgets_what_the_next_window_would(place, least, monkeypatch):
+    """What is held while nothing comes is what the next window finds."""
+    held = []
+
+    def noting(memory, rules, now):
+        left = forget_old(memory, rules, now)
+        held.append((memory, left))
+        return left
+
+    monkeypatch.setattr(streams, "forget_old", noting)
+    events = [
+        arrive(articles(("a", "one.example", 0)), 10),
+        arrive(articles(("m", "one.example", 0), text=MARKET), 11 * MINUTE),
+        pass_to(7 * DAY),
+        pass_to(9 * DAY),
+        arrive(articles(("b", "two.example", 60)), 9 * DAY),
+        pass_to(9 * DAY + 10 * MINUTE),
+    ]
+    place(events, least=least)
+    assert len(held) == 1
+    ((memory, left),) = held
+    assert memory.past.articles.num_rows == 2
+    assert left.past.articles.num_rows == min(least, 2)
+    when = datetime.datetime.fromtimestamp(BEGAN + 9 * DAY, datetime.UTC)
+    rules = stream_rules(Config(embedding="none"), window_seconds=1, lookback=7, most=9)
+    rules = dataclasses.replace(rules, least=least)
+    assert forget_old(memory, rules, when) == forget_old(left, rules, when)
 
 
 def test_messages_that_come_again_count_once(place):

@@ -318,7 +318,7 @@ def test_what_recurs_is_noted_when_it_is_learnt_and_when_it_is_seen_long_after()
     nothing = recurring_table(np.zeros((0, 2), np.uint64))
     (first,) = learnt(noted(), found, lines, label="w1", seen_before="w0").to_pylist()
     assert first == {"source_key": source, "line_key": slogan, "run_id": "w1"}
-    known = noted((source, slogan, "w1"), (source, 5, "w1"), (77, slogan, "w1"))
+    known = noted((77, slogan, "w1"), (source, 5, "w1"), (source, slogan, "w1"))
     for also in (nothing, found):
         told = learnt(known, also, lines, label="w2", seen_before="w1")
         assert told.num_rows == 0

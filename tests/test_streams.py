@@ -13,7 +13,9 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing import test_stream
 from apache_beam.transforms.window import TimestampedValue
 
+from pipeline.batch import run
 from pipeline.config import Config
+from pipeline.show import read_table
 from pipeline.streaming import stream_rules
 from schemas.article import RAW
 from transforms import micro_batches, streams
@@ -216,7 +218,7 @@ def test_the_timer_forgets_what_the_next_window_would(place, least, monkeypatch)
 
     def noting(memory, rules, now):
         left = forget_old(memory, rules, now)
-        held.append((memory, left))
+        held.append((memory, left, now))
         return left
 
     monkeypatch.setattr(streams, "forget_old", noting)
@@ -229,14 +231,15 @@ def test_the_timer_forgets_what_the_next_window_would(place, least, monkeypatch)
         pass_to(9 * DAY + 10 * MINUTE),
     ]
     place(events, least=least)
-    assert len(held) == 1
-    ((memory, left),) = held
+    # A second after the lookback, and once more when the stream is over.
+    (memory, left, when), _ = held
+    assert when.timestamp() == BEGAN + 7 * DAY + 5 * MINUTE + 1
     assert memory.past.articles.num_rows == 2
     assert left.past.articles.num_rows == min(least, 2)
-    when = datetime.datetime.fromtimestamp(BEGAN + 9 * DAY, datetime.UTC)
+    later = datetime.datetime.fromtimestamp(BEGAN + 9 * DAY, datetime.UTC)
     rules = stream_rules(Config(embedding="none"), window_seconds=1, lookback=7, most=9)
     rules = dataclasses.replace(rules, least=least)
-    assert forget_old(memory, rules, when) == forget_old(left, rules, when)
+    assert forget_old(memory, rules, later) == forget_old(left, rules, later)
 
 
 def test_messages_that_come_again_count_once(place):
@@ -283,6 +286,22 @@ def test_a_job_that_begins_anew_goes_on_with_what_another_wrote(place, monkeypat
     assert counts["repeated"] == 1
     assert again["b"]["duplicate_group_id"] == first["a"]["duplicate_group_id"]
     assert len(windows(output)) == 2
+
+
+def test_an_id_in_two_languages_is_placed_twice_and_a_run_over_both_rejects_one(
+    place, tmp_path
+):
+    batch = articles(("a", "one.example", 0), text=FERRY)
+    other = articles(("a", "one.example", 0), text=MARKET)
+    at = other.schema.get_field_index("language")
+    other = other.set_column(at, "language", pa.array(["fr"]))
+    _, counts, output = place([arrive(batch, 10), arrive(other, 20), pass_to(5 * MINUTE)])
+    assert counts["placed"] == 2
+    out = str(tmp_path / "out")
+    run([f"{output}/raw/*"], out, Config(stories=False), fields={})
+    assert read_table(out, "articles").num_rows == 1
+    (reject,) = read_table(out, "rejects").to_pylist()
+    assert (reject["article_id"], reject["reason"]) == ("a", "repeated_id")
 
 
 def test_keys_are_languages_and_nothing_else():

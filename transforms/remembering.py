@@ -254,7 +254,7 @@ def forget_rows(rows: pa.RecordBatch, *, before: str, most: int) -> pa.RecordBat
     rows = rows.filter(kept) if not pc.all(kept).as_py() else rows
     if rows.num_rows <= most:
         return rows
-    order = pc.sort_indices(rows.column("run_id"), "descending").to_numpy()
+    order = pc.array_sort_indices(rows.column("run_id"), "descending").to_numpy()
     return rows.take(pa.array(np.sort(order[:most])))
 
 

@@ -55,7 +55,7 @@ STREAM = """\
 ## What a stream writes
 
 `newsdedup stream` writes to a folder of its own a few files every window, of all tables
-above but `stories/`, and of two more. There is no manifest: a window counts once its file
+above but `stories/`, and of four more. There is no manifest: a window counts once its file
 of `placements/` is there, which is written last. Files are called
 `<end of the window>-<number>-<language>-<digits>.parquet` and never written to again. The
 ids in them are provisional: where an article stands now is its row of `placements/` with
@@ -68,6 +68,19 @@ STREAM_TABLES = (
         "schemas.article",
         "RECEIVED",
         "One row an article as it was received: the input of a later run.",
+    ),
+    (
+        "vectors",
+        "schemas.past",
+        "VECTORS",
+        "One row an article that was embedded in a later window than it was placed in.",
+    ),
+    (
+        "recurring",
+        "schemas.past",
+        "LEARNT",
+        "One row a line and source, when it is learnt that it recurs, and now and then "
+        "when it is seen again.",
     ),
     (
         "placements",

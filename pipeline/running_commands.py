@@ -292,6 +292,15 @@ def stream(
             f"{counts.get(name, 0):,} {name}"
             for name in ("placed", "repeated", "rejected", "embedded", "forgotten")
         ]
-        remembered = counts.get("remembered_articles", 0)
-        size = counts.get("remembered_bytes", 0) / 1e6
-        click.echo(", ".join([*told, f"{remembered:,} remembered in {size:,.1f} MB"]))
+        remembered, standings, recurring, rejects = (
+            f"{counts.get(f'remembered_{name}', 0):,} {what}"
+            for name, what in (
+                ("articles", "remembered"),
+                ("standings", "known"),
+                ("recurring", "recurring lines"),
+                ("rejects", "rejects"),
+            )
+        )
+        size = f"{counts.get('remembered_bytes', 0) / 1e6:,.1f} MB"
+        told += [f"{remembered} in {size} ({standings}, {recurring}, {rejects})"]
+        click.echo(", ".join(told))

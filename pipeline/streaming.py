@@ -21,6 +21,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.metrics import MetricsFilter
@@ -41,7 +42,7 @@ from transforms.arrivals import ReadMessages, SendOn
 from transforms.assigning import AssigningRules
 from transforms.embedding_model import load_model
 from transforms.messages import Message
-from transforms.micro_batches import NO_MEMORY, StreamRules
+from transforms.micro_batches import StreamRules
 from transforms.parquet import (
     OWNER,
     STAGING,
@@ -52,6 +53,7 @@ from transforms.parquet import (
     staging_folder,
 )
 from transforms.reading import checked_fields
+from transforms.recurrence import recurring_table
 from transforms.streams import PlaceWindows
 from transforms.subscriptions import (
     MAX_LEASE_SECONDS,
@@ -103,7 +105,7 @@ def stream_rules(
         ),
         thin_words=config.min_words,
         page_model_folder=config.page_model_folder,
-        known=NO_MEMORY.recurring if known is None else known,
+        known=recurring_table(np.zeros((0, 2), np.uint64)) if known is None else known,
         window_seconds=window_seconds,
         lookback=lookback,
         most=most,
@@ -252,14 +254,23 @@ def stream(
             )
             if messages:
                 with _kept(source, messages):
-                    counts = _place(messages, place, options)
+                    counts = place_messages(messages, place, options)
                 yield counts
 
 
-def _place(
+def place_messages(
     messages: Sequence[Message], place: PlaceStream, options: PipelineOptions
 ) -> dict[str, int]:
-    """Run the graph over the messages of a window; give what it came to."""
+    """Run the graph over the messages of a window; give what it came to.
+
+    Args:
+      messages: that were pulled.
+      place: how they are placed.
+      options: of the pipeline.
+
+    Returns:
+      Counts by name: as `stream` gives them.
+    """
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=options)
     (
         pipeline

@@ -38,8 +38,8 @@ STANDING = pa.schema(
 PLACEMENTS = pa.schema(
     [
         *STANDING,
-        # The window in which it came to stand so.
-        ARTICLES.field("run_id"),
+        # The window since which this is so.
+        pa.field("run_id", pa.string(), nullable=False),
     ],
     metadata={"schema": "newsdedup.placements", "version": "1"},
 )
@@ -52,3 +52,36 @@ KEYS = pa.schema(
 
 # The vectors of articles that were embedded.
 VECTOR = pa.schema([INDEX.field("article_key"), INDEX.field("vector")])
+
+# The same of articles that had been placed before, as a stream writes them.
+VECTORS = pa.schema(
+    [
+        *VECTOR,
+        PLACEMENTS.field("run_id"),
+    ],
+    metadata={"schema": "newsdedup.vectors", "version": "1"},
+)
+
+# What a stream has learnt to recur; ascending by both keys.
+LEARNT = pa.schema(
+    [
+        # Hash of the source, or a number that says of what the other key is.
+        pa.field("source_key", pa.uint64(), nullable=False),
+        # Hash of the words of a line, of a whole text, or of the name of an agency.
+        pa.field("line_key", pa.uint64(), nullable=False),
+        # It was learnt then, or seen since.
+        PLACEMENTS.field("run_id"),
+    ],
+    metadata={"schema": "newsdedup.learnt", "version": "1"},
+)
+
+# The rows that a stream has rejected; ascending by row_key.
+REFUSED = pa.schema(
+    [
+        # Hash of the message and of the position in it.
+        pa.field("row_key", pa.uint64(), nullable=False),
+        # It came then for the first time.
+        PLACEMENTS.field("run_id"),
+    ],
+    metadata={"schema": "newsdedup.refused", "version": "1"},
+)

@@ -23,7 +23,7 @@ from transforms.micro_batches import NO_MEMORY, place_window, remember
 from transforms.parsing import parse_articles
 from transforms.past import id_keys
 from transforms.reading import read_files
-from transforms.windows import TABLES, placement_files, write_window
+from transforms.windows import REMEMBERED, TABLES, placement_files, write_window
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "articles"
 LATEST = datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC)
@@ -33,6 +33,14 @@ FERRY = (
     "ashore before noon, and nobody was hurt. Captain Ines Hallberg reported a steering "
     "fault minutes before the ship struck the Skerry bank, according to the harbour "
     "office. Divers will look at the hull once the wind has dropped, the owner said."
+)
+
+
+MARKET = (
+    "The town council of Brannow voted on Tuesday to close the covered market for two "
+    "years while its iron roof is rebuilt. Forty traders will move to stalls along Mill "
+    "Street, and rents there will be halved, councillor Teodor Vance told the meeting. "
+    "The work is to cost eleven million and will be paid for by a fund and a loan."
 )
 
 
@@ -233,6 +241,44 @@ def test_one_that_is_forgotten_counts_once_while_its_story_goes_on():
     assert {row["story_id"] for row in placed.values()} == {"a"}
 
 
+def test_a_copy_group_keeps_its_id_while_any_of_its_members_is_remembered(tmp_path):
+    """Nobody can be compared any more with the article that most were compared with."""
+    output, how = str(tmp_path), rules(least=0, most=4)
+    parts = [made((f"{n:02}", FERRY, n)) for n in range(14)]
+    windows, memory = place(parts, how)
+    for window in windows:
+        write_window(window, output)
+    assert memory.past.articles.num_rows == 4
+    assert {row["duplicate_group_id"] for row in stand(windows).values()} == {"00"}
+    changed = [row for one in windows for row in rows(one, "changes")]
+    assert "copy_group_changed" not in {row["change"] for row in changed}
+    micro_batches.LATEST.clear()
+    anew = remember(output, "en", how)
+    assert anew.past.standings == memory.past.standings
+    for known in (anew, memory):
+        window, _ = place_window([made(("x", FERRY, 99))], known, how, "en", ends(20))
+        (placed,) = rows(window, "articles")
+        assert placed["duplicate_group_id"] == "00"
+
+
+def test_copies_of_a_forgotten_article_stay_its_copies():
+    """Two parts of one report share nothing; the report that held both is forgotten."""
+    whole = " ".join(
+        f"{part} A second passage told of the {n} boats that were near and of their crews."
+        for n, part in enumerate((FERRY, MARKET))
+    )
+    texts = [("whole", whole), ("one", FERRY), ("two", MARKET), ("new", FERRY)]
+    windows, memory = place(
+        [made((*text, n)) for n, text in enumerate(texts)], rules(most=2)
+    )
+    assert {row["duplicate_group_id"] for row in stand(windows).values()} == {"whole"}
+    assert stand(windows[:3])["one"]["relation"] == "partial_reprint"
+    assert stand(windows)["two"]["relation"] == "partial_reprint"
+    window, _ = place_window([made(("m", MARKET, 9))], memory, rules(most=2), "en", ends(9))
+    (placed,) = rows(window, "articles")
+    assert placed["duplicate_group_id"] == "whole"
+
+
 def test_an_id_with_other_content_is_a_reject_and_is_received_all_the_same():
     other = made(("a", FERRY.replace("ferry", "liner"), 2))
     first, memory = place([made(("a", FERRY, 1))], rules())
@@ -370,6 +416,7 @@ def test_a_story_keeps_its_name_though_its_first_article_is_forgotten():
 
 def test_memory_stays_bounded_over_many_windows():
     how = rules(least=0, most=20, lookback=0.5)
+    how = dataclasses.replace(how, most_known=10)
     memory, sizes = NO_MEMORY, []
     for number in range(40):
         text = f"{FERRY} It was the {number}th time, ward {number * 7} said at {number}."
@@ -381,8 +428,49 @@ def test_memory_stays_bounded_over_many_windows():
         assert past.articles.num_rows == sizes[-1] <= 20
         assert past.story_edges.num_rows <= 20 * 19 / 2
     assert sum(sizes[-5:]) == 5 * 20
-    # Where the forgotten of a story that goes on stand is known, and no more.
-    assert past.standings.num_rows < 80
+    # Of the forgotten of stories that go on so many are known, and what gives a name.
+    names = {
+        row[k]
+        for row in past.standings.to_pylist()
+        for k in ("story_id", "duplicate_group_id")
+    }
+    assert past.standings.num_rows <= 20 + 10 + len(names)
+
+
+SYLLABLES = ("den", "far", "gol", "pim", "vus", "tor", "ka", "lo", "mi", "ru", "te", "sa")
+WORDS = ["".join(parts) for parts in itertools.product(SYLLABLES, repeat=3)]
+
+
+def test_in_a_long_replay_every_part_of_what_is_remembered_stops_growing():
+    """Articles, what recurs at their source this week, and rejects; each as it was."""
+    random = np.random.default_rng(0)
+    config = Config(embedding="none", stories=False)
+    how = rules(least=0, lookback=15 / 24, config=config)
+    memory, noted, parts = NO_MEMORY, 0, []
+    for number in range(100):
+        # A slogan is furniture of the source for ten windows.
+        slogan = " ".join(WORDS[number // 10 * 7 : number // 10 * 7 + 6]).capitalize()
+        text = f"{' '.join(random.choice(WORDS, 40)).capitalize()}.\n{slogan}"
+        part = made(("a", text, number))
+        source = part.schema.get_field_index("source")
+        part = part.set_column(source, "source", pa.array(["sound.example"]))
+        key = pa.array([number + 1], pa.uint64())
+        part = part.set_column(0, "article_key", key)
+        part = part.set_column(1, "article_id", pa.array([f"{number:03}"]))
+        came = [part, unread(f"m{number}")]
+        window, memory = place_window(came, memory, how, "en", ends(number))
+        noted += len(rows(window, "recurring"))
+        parts.append({name: window.counts[name] for name in REMEMBERED})
+    assert noted >= 8
+    for name in REMEMBERED[:-1]:
+        sizes = [one[name] for one in parts]
+        assert max(sizes[25:50]) == max(sizes[75:]), name
+        assert max(sizes) < 30, name
+    assert parts[-1]["remembered_rejects"] == parts[-1]["remembered_articles"]
+    first, last = (
+        max(one["remembered_bytes"] for one in parts[k : k + 25]) for k in (25, 75)
+    )
+    assert last < 1.1 * first
 
 
 def test_what_is_older_than_the_lookback_goes_unless_it_is_among_the_least():
@@ -399,7 +487,7 @@ def test_a_job_that_begins_anew_goes_on_as_if_it_had_never_stopped(
 ):
     output, how = str(tmp_path), rules(**how)
     random = np.random.default_rng(seed)
-    memory, parts = NO_MEMORY, split(examples, 9, seed)
+    memory, parts, learnt = NO_MEMORY, split(examples, 9, seed), 0
     for number, part in enumerate(parts, 1):
         if number > 1:
             # Some of what came before comes again.
@@ -411,18 +499,19 @@ def test_a_job_that_begins_anew_goes_on_as_if_it_had_never_stopped(
             again = examples.take(pa.array(random.choice(rest, 2)))
             part = concatenate([part, again], ARTICLE)
         micro_batches.LATEST.clear()
-        # Lines are known again if they were taken; here all that was learnt is.
-        anew = remember(output, "en", how)._replace(recurring=memory.recurring)
+        anew = remember(output, "en", how)
         assert anew.sequence == memory.sequence
         other, _ = place_window([part], anew, how, "en", ends(number))
         window, memory = place_window([part], memory, how, "en", ends(number))
-        for table in window.tables.keys() | other.tables.keys():
-            found = [sorted(map(repr, rows(one, table))) for one in (window, other)]
-            assert found[0] == found[1], table
+        assert window.tables.keys() == other.tables.keys()
+        for table, found in window.tables.items():
+            assert found == other.tables[table], table
         assert window.counts == other.counts | {
             "remembered_bytes": window.counts["remembered_bytes"]
         }
         write_window(window, output)
+        learnt += len(rows(window, "recurring"))
+    assert learnt > 0
 
 
 def test_a_process_that_goes_on_need_not_read(tmp_path):
@@ -486,9 +575,20 @@ def test_where_forgotten_articles_stand_is_written_again_while_their_story_goes_
     assert set(past.standings.column("story_id").to_pylist()) == {"00"}
 
 
-def test_embeddings_are_made_once_and_remembered(examples):
+def sorted_rows(batch):
+    return sorted(batch.to_pylist(), key=lambda row: row["article_key"])
+
+
+def test_embeddings_are_made_once_and_remembered(examples, tmp_path):
     config = Config(embedding_tokens=16)
-    windows, memory = place(split(examples, 3, 5), rules(config=config))
+    output, how = str(tmp_path), rules(config=config)
+    windows, memory = place(split(examples, 3, 5), how)
+    for window in windows:
+        write_window(window, output)
+    late = [row for one in windows for row in rows(one, "vectors")]
+    assert late
+    anew = remember(output, "en", how).past
+    assert sorted_rows(anew.vectors) == sorted_rows(memory.past.vectors)
     embedded = sum(one.counts["embedded"] for one in windows)
     assert embedded > 0
     vectors = memory.past.vectors

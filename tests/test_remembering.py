@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.article import ARTICLE, REJECT
-from schemas.batch import column
+from schemas.batch import column, with_column
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
-from schemas.past import STANDING, VECTOR
+from schemas.past import LEARNT, REFUSED, STANDING, VECTOR
+from transforms.line_rules import rule_lines, ruled_lines
+from transforms.recurrence import article_lines, recurring_table, source_keys
 from transforms.remembering import (
     NO_PAST,
     Past,
+    first_refused,
     forget,
+    forget_rows,
+    latest_rows,
+    learnt,
     only_new,
     present_representatives,
     refusals,
@@ -206,11 +212,11 @@ FOUR = past(
     ],
 )
 def test_what_is_old_or_too_much_is_forgotten(before, least, most, remembered, known):
-    left = forget(FOUR, before=before, least=least, most=most)
+    left = forget(FOUR, before=before, least=least, most=most, most_known=9)
     assert keys(left.articles) == remembered
     assert keys(left.standings) == known
     assert set(keys(left.vectors)) == {1, 2, 4} & set(remembered)
-    assert all(set(pair) <= set(known) for pair in pairs(left.copy_edges))
+    assert all(set(pair) <= set(remembered) for pair in pairs(left.copy_edges))
     assert all(set(pair) <= set(remembered) for pair in pairs(left.story_edges))
 
 
@@ -219,25 +225,105 @@ def pairs(edges):
 
 
 def test_edges_between_the_remembered_stay():
-    left = forget(FOUR, before="20260303T000000Z-000000", least=0, most=10)
+    left = forget(FOUR, before="20260303T000000Z-000000", least=0, most=10, most_known=9)
     assert pairs(left.copy_edges) == pairs(left.story_edges) == [(3, 4)]
 
 
 def test_nothing_is_forgotten_before_its_time():
-    assert forget(FOUR, before="20260301T000000Z-000000", least=0, most=4) is FOUR
-    assert forget(NO_PAST, before="2", least=0, most=1) == NO_PAST
+    when = "20260301T000000Z-000000"
+    assert forget(FOUR, before=when, least=0, most=4, most_known=0) is FOUR
+    assert forget(NO_PAST, before="2", least=0, most=1, most_known=0) == NO_PAST
 
 
 def test_a_late_article_is_as_old_as_its_window():
     late = [(1, "20260304T000000Z-000001"), (2, "20260301T000000Z-000002")]
-    left = forget(past(late, [standing(1), standing(2)]), before="", least=0, most=1)
+    known = past(late, [standing(1), standing(2)])
+    left = forget(known, before="", least=0, most=1, most_known=9)
     assert keys(left.articles) == [1]
 
 
 def test_where_articles_of_a_story_that_is_over_stand_is_forgotten_too():
     """Who reads files finds where they stand, though nobody of their story is read."""
     known = past([(3, "w3")], [standing(1), standing(2, story=1), standing(3)])
-    assert keys(forget(known, before="", least=0, most=9).standings) == [3]
+    left = forget(known, before="", least=0, most=9, most_known=9)
+    assert keys(left.standings) == [3]
+
+
+@pytest.mark.parametrize(
+    ("most_known", "known"),
+    [(9, [1, 2, 3, 4, 5, 6]), (2, [1, 2, 4, 5, 6]), (1, [1, 2, 5, 6]), (0, [1, 2, 6])],
+)
+def test_of_a_story_without_end_so_much_is_known_and_always_its_names(most_known, known):
+    """1 gives the story its name, 2 the copy group of what is remembered, 6."""
+    told = [standing(6, story=1, group=2)]
+    told += [standing(n, story=1, published=n) for n in (1, 2, 3, 4, 5)]
+    left = forget(
+        past([(6, "w6")], told), before="", least=0, most=9, most_known=most_known
+    )
+    assert keys(left.standings) == known
+
+
+def noted(*values):
+    """Make LEARNT rows of (source, line, window)."""
+    return rows(
+        LEARNT,
+        *(
+            {"source_key": source, "line_key": line, "run_id": label}
+            for source, line, label in values
+        ),
+    )
+
+
+def test_of_what_is_noted_twice_the_later_row_counts():
+    both = [noted((2, 1, "w1"), (1, 5, "w3")), noted((1, 5, "w2"), (1, 4, "w2"))]
+    for parts in (both, both[::-1]):
+        found = latest_rows(parts, LEARNT)
+        assert found == noted((1, 4, "w2"), (1, 5, "w3"), (2, 1, "w1"))
+    assert latest_rows([], REFUSED).num_rows == 0
+
+
+def test_what_was_noted_long_ago_is_forgotten_and_so_is_too_much():
+    known = noted((1, 1, "w3"), (1, 2, "w1"), (1, 3, "w2"), (1, 4, "w3"), (1, 5, "w2"))
+    left = forget_rows(known, before="w2", most=9)
+    assert keys(left, "line_key") == [1, 3, 4, 5]
+    assert keys(forget_rows(known, before="w2", most=3), "line_key") == [1, 3, 4]
+    assert keys(forget_rows(known, before="w9", most=3), "line_key") == []
+
+
+def test_a_reject_is_news_once():
+    def rejects(*files):
+        return rows(REJECT, *({"file": file, "position": 1} for file in files))
+
+    known, first = first_refused(rejects("b", "a", "b"), rows(REFUSED), "w1")
+    assert first.column("file").to_pylist() == ["b", "a"]
+    again, none = first_refused(rejects("a"), known, "w2")
+    assert none.num_rows == 0
+    assert again == known
+    now, first = first_refused(rejects("c", "b"), known, "w2")
+    assert first.column("file").to_pylist() == ["c"]
+    labels = dict(zip(keys(now, "row_key"), now.column("run_id").to_pylist(), strict=True))
+    assert sorted(labels.values()) == ["w1", "w1", "w2"]
+    assert keys(now, "row_key") == sorted(labels)
+
+
+def test_what_recurs_is_noted_when_it_is_learnt_and_when_it_is_seen_long_after():
+    page = ["A report of the day from the ward.", "Read the Sound every morning."]
+    article = rows(ARTICLE, {"article_key": 1, "source": "s.example"})
+    texts = pa.array(["\n".join(page)])
+    article = with_column(article, "text", texts)
+    lines = article_lines(article, ruled_lines(rule_lines(article)))
+    (source,) = source_keys(pa.array(["s.example"])).tolist()
+    slogan = int(lines.keys[1])
+    found = recurring_table(np.array([[source, slogan]], np.uint64))
+    nothing = recurring_table(np.zeros((0, 2), np.uint64))
+    (first,) = learnt(noted(), found, lines, label="w1", seen_before="w0").to_pylist()
+    assert first == {"source_key": source, "line_key": slogan, "run_id": "w1"}
+    known = noted((77, slogan, "w1"), (source, 5, "w1"), (source, slogan, "w1"))
+    for also in (nothing, found):
+        told = learnt(known, also, lines, label="w2", seen_before="w1")
+        assert told.num_rows == 0
+        told = learnt(known, also, lines, label="w9", seen_before="w5")
+        assert told.to_pylist() == [first | {"run_id": "w9"}]
 
 
 @given(
@@ -259,14 +345,14 @@ def test_nothing_refers_to_what_is_forgotten(values, before, least, most):
         copies=itertools.combinations(every, 2),
         stories=itertools.combinations(every, 2),
     )
-    rules = {"before": f"w{before}", "least": least, "most": most}
+    rules = {"before": f"w{before}", "least": least, "most": most, "most_known": 99}
     left = forget(known, **rules)
     live, standings = set(keys(left.articles)), set(keys(left.standings))
     assert len(live) <= most
     assert len(live) >= min(least, most, len(values))
     assert live <= standings
     assert set(keys(left.vectors)) == live
-    assert {k for pair in pairs(left.copy_edges) for k in pair} <= standings
+    assert {k for pair in pairs(left.copy_edges) for k in pair} <= live
     assert {k for pair in pairs(left.story_edges) for k in pair} <= live
     of_live = {row["story_key"] for row in left.standings.to_pylist()}
     assert of_live == {stories[values[key - 1][1]] for key in live}

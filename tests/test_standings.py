@@ -1,15 +1,24 @@
 """Where articles stand, forgotten ones too, and what of it is told."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from schemas.batch import column
+from schemas.match import COPY_EVIDENCE
 from schemas.past import STANDING
 from schemas.story import ARTICLES
+from transforms.copy_groups import COPY_GROUP
 from transforms.membership import MEMBERSHIP
 from transforms.past import id_keys
 from transforms.remembering import NO_PAST
-from transforms.standings import changes_of_forgotten, standing_otherwise, standings_now
+from transforms.standings import (
+    changes_of_forgotten,
+    edges_of_forgotten,
+    groups_going_on,
+    standing_otherwise,
+    standings_now,
+)
 from transforms.story_articles import STORY_ARTICLE
 
 
@@ -225,3 +234,134 @@ def test_a_new_row_stands_otherwise():
     new = both.filter(pa.array(standing_otherwise(both, before)))
     assert new.column("article_id").to_pylist() == ["b"]
     assert standing_otherwise(both, rows(STANDING)).all()
+
+
+def in_group(article_id, group, published=0):
+    return standing(article_id, group=group) | {"published": published}
+
+
+def going_on(known, formed, reopened=()):
+    """Give who is in which group; `formed` names groups and says of whom they are."""
+    members = sorted((key(one), key(name)) for name, ids in formed.items() for one in ids)
+    groups = rows(
+        COPY_GROUP,
+        *({"article_key": one, "group_key": name} for one, name in members),
+    )
+    keys = np.array(sorted(map(key, reopened)), np.uint64)
+    found = groups_going_on(groups, known, keys)
+    assert column(found, "article_key").tolist() == sorted(column(found, "article_key"))
+    names = {key(one): one for one in "abcdefxyz"}
+    return {names[row["article_key"]]: names[row["group_key"]] for row in found.to_pylist()}
+
+
+FORGOTTEN_A = past(["b", "c"], *(in_group(one, "a") for one in "abc"))
+
+
+def test_a_group_of_which_somebody_is_forgotten_keeps_its_name_and_its_members():
+    found = going_on(FORGOTTEN_A, {"b": "bx"})
+    assert found == dict.fromkeys("abcx", "a")
+    # Formed again in two, they stay one.
+    assert going_on(FORGOTTEN_A, {"b": "bx", "c": "cy"}) == dict.fromkeys("abcxy", "a")
+
+
+def test_a_group_of_which_all_are_at_hand_is_as_it_was_formed():
+    known = past(["a", "b", "c"], *(in_group(one, "a") for one in "abc"))
+    assert going_on(known, {"a": "ab", "c": "cx"}) == {**dict.fromkeys("ab", "a")} | {
+        **dict.fromkeys("cx", "c")
+    }
+
+
+def test_of_two_groups_that_become_one_the_older_name_is_kept():
+    first = [in_group(one, "a", 5) for one in "ab"]
+    for published, name in ((1, "c"), (9, "a")):
+        second = [in_group(one, "c", published) for one in "cd"]
+        for at_hand in ("bd", "bcd"):
+            found = going_on(past(at_hand, *first, *second), {"b": "bdx"})
+            if "c" in at_hand:
+                # Its namer is at hand, and no part of what was formed.
+                assert found == dict.fromkeys("abdx", "a")
+            else:
+                assert found == dict.fromkeys("abcdx", name)
+
+
+def test_a_name_of_which_nobody_knows_whose_it_is_goes_on():
+    known = past(["b"], in_group("b", "a", 5))
+    assert going_on(known, {"b": "bx"}) == dict.fromkeys("bx", "a")
+
+
+def test_who_is_no_copy_any_more_does_not_stay_for_the_sake_of_a_forgotten_one():
+    assert going_on(FORGOTTEN_A, {"b": "b", "c": "c"}, reopened="bc") == {
+        "b": "b",
+        "c": "c",
+    }
+    found = going_on(FORGOTTEN_A, {"b": "b", "c": "cx"}, reopened="b")
+    assert found == {"b": "b"} | dict.fromkeys("acx", "a")
+
+
+def touched(*members):
+    """Make STORY_ARTICLE rows of one group: id, and how it stood."""
+    return rows(
+        STORY_ARTICLE,
+        *(
+            {
+                "article_id": one,
+                "article_key": key(one),
+                "group_key": key("a"),
+                "previous_relation": relation,
+                "published_at": number,
+            }
+            for number, (one, relation) in enumerate(members)
+        ),
+    )
+
+
+def edge(one, other, relation="near_copy"):
+    return {
+        "article_key": key(one),
+        "matched_key": key(other),
+        "article_id": one,
+        "matched_article_id": other,
+        "relation": relation,
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "edges", "instead"),
+    [
+        # All stand by edges that there are.
+        ([("a", "canonical"), ("b", "near_copy")], [edge("a", "b")], []),
+        # One text holds the others: it speaks.
+        (
+            [("a", "partial_reprint"), ("b", "canonical")],
+            [edge("a", "b", "partial_reprint")],
+            [],
+        ),
+        # What both were copies of is forgotten.
+        (
+            [("b", "near_copy"), ("c", "exact_copy")],
+            [],
+            [("b", "c", "near_copy"), ("c", "b", "exact_copy")],
+        ),
+        # What both were parts of is; one of them has a copy.
+        (
+            [("b", "partial_reprint"), ("c", "partial_reprint"), ("x", None)],
+            [edge("x", "b")],
+            [("c", "b", "partial_reprint")],
+        ),
+        # What is part of two whole texts was the last to link them.
+        (
+            [("b", "canonical"), ("d", "near_copy"), ("c", "canonical"), ("x", None)],
+            [
+                edge("d", "b"),
+                edge("x", "b", "partial_reprint"),
+                edge("x", "c", "partial_reprint"),
+            ],
+            [("c", "b", "near_copy")],
+        ),
+    ],
+)
+def test_who_copied_a_forgotten_article_stands_to_one_that_is_left(members, edges, instead):
+    found = edges_of_forgotten(touched(*members), rows(COPY_EVIDENCE, *edges))
+    assert found.schema == COPY_EVIDENCE
+    names = ("article_id", "matched_article_id", "relation")
+    assert [tuple(row[name] for name in names) for row in found.to_pylist()] == instead

@@ -1,5 +1,6 @@
 """Windows of a stream: time, lateness, expiry, on Beam's own test stream."""
 
+import dataclasses
 import datetime
 import json
 from pathlib import Path
@@ -12,12 +13,15 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing import test_stream
 from apache_beam.transforms.window import TimestampedValue
 
+from pipeline.batch import run
 from pipeline.config import Config
+from pipeline.show import read_table
 from pipeline.streaming import stream_rules
 from schemas.article import RAW
-from transforms import micro_batches
+from transforms import micro_batches, streams
+from transforms.micro_batches import forget_old
 from transforms.parsing import parse_articles
-from transforms.past import read_part
+from transforms.past import LEAST_ARTICLES, read_part
 from transforms.streams import PlaceWindows, language_keys
 from transforms.windows import (
     COUNTED,
@@ -87,7 +91,9 @@ def place(tmp_path):
 
     def run(events, **settings):
         given = {"window_seconds": 5 * MINUTE, "lookback": 7.0, "most": 1_000} | settings
+        least = given.pop("least", LEAST_ARTICLES)
         rules = stream_rules(Config(embedding="none"), **given)
+        rules = dataclasses.replace(rules, least=least)
         stream = test_stream.TestStream()
         for event in events:
             stream = event(stream)
@@ -176,15 +182,64 @@ def test_a_late_article_is_placed_and_joins_what_came_before_it(place):
 
 
 def test_what_is_older_than_the_lookback_is_forgotten(place):
-    standings, _, _ = place(
+    standings, counts, _ = place(
         [
             arrive(articles(("a", "one.example", 0)), 10),
             pass_to(9 * DAY),
             arrive(articles(("b", "two.example", 60)), 9 * DAY),
             pass_to(9 * DAY + 10 * MINUTE),
-        ]
+        ],
+        least=0,
     )
     assert standings["b"]["duplicate_group_id"] == "b"
+    assert counts["remembered_articles"] == 1
+
+
+def test_of_a_thin_language_the_last_articles_are_kept_however_old_they_are(place):
+    standings, counts, _ = place(
+        [
+            arrive(articles(("a", "one.example", 0)), 10),
+            arrive(articles(("m", "one.example", 0), text=MARKET), MINUTE),
+            arrive(articles(("b", "two.example", 60)), 10 * MINUTE),
+            pass_to(90 * DAY),
+            arrive(articles(("c", "three.example", 60)), 90 * DAY),
+            pass_to(90 * DAY + 10 * MINUTE),
+        ],
+        least=2,
+    )
+    assert standings["c"]["duplicate_group_id"] == "a"
+    assert counts["remembered_articles"] == 3
+
+
+@pytest.mark.parametrize("least", [0, 1, 9])
+def test_the_timer_forgets_what_the_next_window_would(place, least, monkeypatch):
+    """What is held while nothing comes is what the next window finds."""
+    held = []
+
+    def noting(memory, rules, now):
+        left = forget_old(memory, rules, now)
+        held.append((memory, left, now))
+        return left
+
+    monkeypatch.setattr(streams, "forget_old", noting)
+    events = [
+        arrive(articles(("a", "one.example", 0)), 10),
+        arrive(articles(("m", "one.example", 0), text=MARKET), 11 * MINUTE),
+        pass_to(7 * DAY),
+        pass_to(9 * DAY),
+        arrive(articles(("b", "two.example", 60)), 9 * DAY),
+        pass_to(9 * DAY + 10 * MINUTE),
+    ]
+    place(events, least=least)
+    # A second after the lookback, and once more when the stream is over.
+    (memory, left, when), _ = held
+    assert when.timestamp() == BEGAN + 7 * DAY + 5 * MINUTE + 1
+    assert memory.past.articles.num_rows == 2
+    assert left.past.articles.num_rows == min(least, 2)
+    later = datetime.datetime.fromtimestamp(BEGAN + 9 * DAY, datetime.UTC)
+    rules = stream_rules(Config(embedding="none"), window_seconds=1, lookback=7, most=9)
+    rules = dataclasses.replace(rules, least=least)
+    assert forget_old(memory, rules, later) == forget_old(left, rules, later)
 
 
 def test_messages_that_come_again_count_once(place):
@@ -231,6 +286,22 @@ def test_a_job_that_begins_anew_goes_on_with_what_another_wrote(place, monkeypat
     assert counts["repeated"] == 1
     assert again["b"]["duplicate_group_id"] == first["a"]["duplicate_group_id"]
     assert len(windows(output)) == 2
+
+
+def test_an_id_in_two_languages_is_placed_twice_and_a_run_over_both_rejects_one(
+    place, tmp_path
+):
+    batch = articles(("a", "one.example", 0), text=FERRY)
+    other = articles(("a", "one.example", 0), text=MARKET)
+    at = other.schema.get_field_index("language")
+    other = other.set_column(at, "language", pa.array(["fr"]))
+    _, counts, output = place([arrive(batch, 10), arrive(other, 20), pass_to(5 * MINUTE)])
+    assert counts["placed"] == 2
+    out = str(tmp_path / "out")
+    run([f"{output}/raw/*"], out, Config(stories=False), fields={})
+    assert read_table(out, "articles").num_rows == 1
+    (reject,) = read_table(out, "rejects").to_pylist()
+    assert (reject["article_id"], reject["reason"]) == ("a", "repeated_id")
 
 
 def test_keys_are_languages_and_nothing_else():

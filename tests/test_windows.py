@@ -11,11 +11,12 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.article import RAW, RECEIVED, REJECT
 from schemas.batch import column, concatenate
 from schemas.match import MATCH
-from schemas.past import STANDING
-from schemas.story import ARTICLES, BOILERPLATE, INDEX
+from schemas.past import LEARNT, STANDING, VECTORS
+from schemas.story import ARTICLES, INDEX
 from transforms.formats import Row, parquet_rows, raw_values
 from transforms.parsing import parse_articles
 from transforms.past import id_keys, read_part
+from transforms.remembering import row_keys
 from transforms.windows import (
     COUNTED,
     REMEMBERED,
@@ -28,6 +29,7 @@ from transforms.windows import (
     remove_unfinished,
     window_end,
     window_label,
+    window_of,
     window_sequence,
     windows_written,
     write_window,
@@ -122,6 +124,7 @@ def test_a_label_says_when_a_window_ended_and_its_number():
     stem = f"{label}-en-0123abcd"
     assert (window_sequence(label), window_sequence(stem)) == (12, 12)
     assert window_end(label) == window_end(stem) == MONDAY
+    assert window_of(stem) == window_of(label) == label
 
 
 def test_labels_sort_in_time():
@@ -159,7 +162,7 @@ def test_a_window_without_articles_counts_too(tmp_path):
     assert window_sequence(stem) == 3
     found = read_windows(str(tmp_path), "en", since="", least=0)
     assert found.past.articles.num_rows == found.past.standings.num_rows == 0
-    assert found.rejects.num_rows == 1
+    assert found.refused.num_rows == 1
 
 
 def test_writing_a_window_again_writes_nothing_new(tmp_path):
@@ -270,12 +273,11 @@ def test_languages_are_read_apart(tmp_path):
 def test_what_is_read_again_is_what_was_written(tmp_path):
     output = str(tmp_path)
     match = {"question": "copy", "relation": "near_copy", "rule": "made", "run_id": "w"}
-    removed = [
-        {"source": "s.example", "reason": reason, "line": line, "run_id": "w"}
-        for reason, line in (("recurs", "Read the Sound daily"), ("ui", "Log in"))
-    ]
     ends = [{"article_id": "b", "matched_article_id": other} for other in ("a", "gone")]
-    first = made(["a", "embedded"], MONDAY, 1, boilerplate=rows(BOILERPLATE, *removed))
+    lines = [{"source_key": 9, "line_key": n, "run_id": f"w{n}"} for n in (1, 2)]
+    first = made(["a", "embedded"], MONDAY, 1, recurring=rows(LEARNT, *lines))
+    again = lines[0] | {"run_id": "w3"}
+    late = {"article_key": key("a"), "vector": [0.0, 1.0], "run_id": "w2"}
     second = made(
         ["b"],
         MONDAY,
@@ -287,10 +289,12 @@ def test_what_is_read_again_is_what_was_written(tmp_path):
             {**match, **ends[0], "question": "story", "story_score": 0.5},
         ),
         rejects=reject("s#9", 4),
+        recurring=rows(LEARNT, again),
+        vectors=rows(VECTORS, late),
     )
     for window in (first, second):
         write_window(window, output)
-    past, furniture, rejects = read_windows(output, "en", since="", least=0)
+    past, recurring, refused = read_windows(output, "en", since="", least=0)
     articles = {row["article_id"]: row for row in past.articles.to_pylist()}
     assert {i: row["text"] for i, row in articles.items()} == {
         i: f"Text of {i}." for i in ("a", "b", "embedded")
@@ -300,15 +304,26 @@ def test_what_is_read_again_is_what_was_written(tmp_path):
     assert articles["b"]["run_id"] == second.label
     for name, vector in (("a", None), ("embedded", [1.0, 0.0])):
         assert articles[name]["vector"] == vector
-    assert column(past.vectors, "article_key").tolist() == [key("embedded")]
+    vectors = {row["article_key"]: row["vector"] for row in past.vectors.to_pylist()}
+    assert vectors == {key("embedded"): [1.0, 0.0], key("a"): [0.0, 1.0]}
     pair = {key("a"), key("b")}
     for edges in (past.copy_edges, past.story_edges):
         ends = [column(edges, name).tolist() for name in ("article_key", "matched_key")]
         assert [set(pairs) for pairs in zip(*ends, strict=True)] == [pair]
-    assert furniture.to_pylist() == [
-        {"source": "s.example", "line": "Read the Sound daily"}
+    assert recurring.to_pylist() == [again, lines[1]]
+    where = pa.RecordBatch.from_pylist([{"file": "s#9", "position": 4}])
+    assert refused.to_pylist() == [
+        {"row_key": int(row_keys(where)[0]), "run_id": second.label}
     ]
-    assert [(row["file"], row["position"]) for row in rejects.to_pylist()] == [("s#9", 4)]
+
+
+def test_articles_are_read_in_the_order_in_which_they_came(tmp_path):
+    output = str(tmp_path)
+    write_window(made(["b", "c", "a"], MONDAY + DAY, 1), output)
+    write_window(made(["late"], MONDAY, 2), output)
+    past = read_windows(output, "en", since="", least=0).past
+    found = column(past.articles, "article_key").tolist()
+    assert found == [*sorted(map(key, "abc")), key("late")]
 
 
 def test_only_what_is_new_or_needed_is_read(tmp_path):

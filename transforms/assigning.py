@@ -60,7 +60,13 @@ from transforms.reopening import (
 )
 from transforms.resolving import join_vectors
 from transforms.speakers import rows_among
-from transforms.standings import changes_of_forgotten, standing_otherwise, standings_now
+from transforms.standings import (
+    changes_of_forgotten,
+    edges_of_forgotten,
+    groups_going_on,
+    standing_otherwise,
+    standings_now,
+)
 from transforms.story_articles import STORY_ARTICLE, as_new, vector_lists
 from transforms.story_model import DATA, shared_story_model
 from transforms.story_scoring import MIN_SCORE, OpenBlock, open_block, score_opened
@@ -242,6 +248,8 @@ def _copies(
         ledger=ledger,
         asked_again=again,
     )
+    reopened = np.zeros(0, np.uint64) if known is None else known.reopened
+    groups = groups_going_on(groups, past, reopened)
     dated = [keyed.slice(0, arrived.num_rows), ledger]
     times = pa.concat_arrays([batch.column("published") for batch in dated])
     keys = np.concatenate([column(batch, "article_key") for batch in dated])
@@ -388,9 +396,10 @@ def _told(
     copy_edges = concatenate([copies.edges, gone.cast(COPY_EVIDENCE)], COPY_EVIDENCE)
     all_copies = concatenate([copy_edges, stand], COPY_EVIDENCE)
     all_edges = concatenate([story_edges, past.story_edges], STORY_EVIDENCE)
+    instead = edges_of_forgotten(touched, all_copies)
     made = story_tables(
         touched,
-        all_copies,
+        concatenate([all_copies, instead], COPY_EVIDENCE),
         all_edges,
         run_id=label,
         keywords=_no_keywords,

@@ -20,6 +20,12 @@ from schemas.story import LINES
 from transforms.line_contexts import NO_DAY, SKETCH_SIZE
 from transforms.line_rules import RuledLines
 from transforms.recurrence import (
+    AGENCY,
+    ANY_SOURCE,
+    BORNE_OUT,
+    HEADLINE,
+    PROPER,
+    WHOLE_TEXT,
     ArticleLines,
     among,
     article_keys,
@@ -38,6 +44,8 @@ MOST_KNOWN_HOLDERS = 2
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _MOST_LINES = 255
+# What is added to the key of a source for what is found of its lines.
+_OF_SOURCE = (np.uint64(0), PROPER, HEADLINE)
 _NONE = np.uint32(0xFFFFFFFF)
 
 
@@ -166,6 +174,29 @@ def holders(
         outer = np.minimum(place - first, last - place) < enough
         chosen[article[order][outer]] = True
     return kept.filter(pa.array(chosen)), observe_sources(kept)
+
+
+def met_again(recurring: pa.RecordBatch, lines: ArticleLines) -> npt.NDArray[np.bool_]:
+    """Tell what of all that recurs some articles hold, too: shape (k,).
+
+    Args:
+      recurring: k rows with the columns of RECURRING.
+      lines: of the articles.
+    """
+    of_line = np.repeat(np.arange(lines.articles.size), np.diff(lines.offsets))
+    standing = lines.standing
+    keys = np.concatenate([lines.keys[standing], lines.titles])
+    sources = np.concatenate([lines.sources[of_line[standing]], lines.sources])
+    held = [keys * _MULTIPLIER + sources + kind for kind in _OF_SOURCE]
+    for kind, of_any in (
+        (ANY_SOURCE, keys),
+        (WHOLE_TEXT, lines.texts),
+        (BORNE_OUT, lines.texts),
+        (AGENCY, lines.agencies),
+    ):
+        held.append(of_any * _MULTIPLIER + np.uint64(kind))
+    own = column(recurring, "line_key") * _MULTIPLIER + column(recurring, "source_key")
+    return np.isin(own, np.concatenate(held))
 
 
 def held_keys(held: pa.RecordBatch, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from schemas.article import RECEIVED, REJECT
 from schemas.batch import column, concatenate
-from schemas.past import KEYS, STANDING
+from schemas.past import LEARNT, REFUSED, STANDING, VECTORS
 from schemas.story import LINES
 from transforms.assigning import AssigningRules, assign
 from transforms.boilerplate import joined_recurring, learn_recurring, strip_batch
@@ -29,18 +29,25 @@ from transforms.fingerprint import FingerprintArticles
 from transforms.line_memory import holders, lines_to_keep
 from transforms.line_rules import rule_lines, ruled_lines
 from transforms.main_content import page_model
-from transforms.past import LEAST_ARTICLES, id_keys
-from transforms.recurrence import (
-    article_keys,
-    article_lines,
-    recurring_table,
-    remembered_lines,
+from transforms.past import LEAST_ARTICLES
+from transforms.recurrence import RECURRING, article_keys, article_lines
+from transforms.remembering import (
+    NO_PAST,
+    Past,
+    first_refused,
+    forget,
+    forget_rows,
+    latest_rows,
+    learnt,
+    only_new,
+    refusals,
+    row_keys,
 )
-from transforms.remembering import NO_PAST, Past, forget, only_new, refusals
 from transforms.removals import summarise_removed
 from transforms.reopening import hindsight, taken_lines
 from transforms.windows import (
     COUNTED,
+    REMEMBERED,
     Window,
     read_windows,
     remove_unfinished,
@@ -68,6 +75,8 @@ class StreamRules:
       least: articles of a language that are remembered however old they are; fewer do
         not tell which reports are alike for what they tell.
       most: articles of a language that are remembered at most.
+      most_known: of each language, forgotten articles of which it is known where they
+        stand, and what recurs, and rejects, at most, each.
     """
 
     fingerprint: FingerprintArticles
@@ -79,6 +88,12 @@ class StreamRules:
     lookback: float = 7.0
     least: int = LEAST_ARTICLES
     most: int = 100_000
+    most_known: int = 100_000
+
+    @property
+    def lookback_time(self) -> datetime.timedelta:
+        """How long an article is remembered."""
+        return datetime.timedelta(days=self.lookback)
 
 
 class Memory(NamedTuple):
@@ -86,8 +101,8 @@ class Memory(NamedTuple):
 
     Attributes:
       past: its articles.
-      recurring: RECURRING rows that were learnt of them.
-      refused: keys of the rejects, ascending; KEYS rows.
+      recurring: LEARNT rows, ascending, of what recurs among them.
+      refused: REFUSED rows, ascending, of the rejects.
       sequence: windows that were placed.
     """
 
@@ -99,10 +114,36 @@ class Memory(NamedTuple):
 
 NO_MEMORY = Memory(
     NO_PAST,
-    recurring_table(np.zeros((0, 2), np.uint64)),
-    pa.RecordBatch.from_pylist([], schema=KEYS),
+    pa.RecordBatch.from_pylist([], schema=LEARNT),
+    pa.RecordBatch.from_pylist([], schema=REFUSED),
     0,
 )
+
+
+def forget_old(memory: Memory, rules: StreamRules, now: datetime.datetime) -> Memory:
+    """Forget what is older than the lookback, and what is too much.
+
+    What recurs, and what was rejected, is known as far back as articles are.
+
+    Args:
+      memory: what is remembered of a language.
+      rules: how long, and how much.
+      now: to which time the windows that were placed, or are to be, have come.
+    """
+    before = window_label(now - rules.lookback_time, 0)
+    past = forget(
+        memory.past,
+        before=before,
+        least=rules.least,
+        most=rules.most,
+        most_known=rules.most_known,
+    )
+    oldest = min(before, pc.min(past.articles.column("run_id")).as_py() or before)
+    recurring, refused = (
+        forget_rows(rows, before=oldest, most=rules.most_known)
+        for rows in (memory.recurring, memory.refused)
+    )
+    return Memory(past, recurring, refused, memory.sequence)
 
 
 def place_window(
@@ -130,6 +171,10 @@ def place_window(
         if batch.schema.names != REJECT.names
     ]
     label = window_label(end, memory.sequence + 1)
+    # A late window takes nobody back in time.
+    newest = pc.max(memory.past.articles.column("run_id")).as_py() or label
+    last = max(end, window_end(newest))
+    before, memory = memory, forget_old(memory, rules, last)
     tables: dict[str, pa.RecordBatch] = {}
     counts = dict.fromkeys(COUNTED, 0)
     past, recurring = memory.past, memory.recurring
@@ -139,18 +184,17 @@ def place_window(
         rejects.append(refusals(again))
         if new.num_rows:
             ruled = ruled_lines(new)
-            known = joined_recurring([recurring, rules.known])
+            known = joined_recurring([recurring.select(RECURRING.names), rules.known])
             lines = past.lines.sort_by("article_key")
             found = learn_recurring([new], earlier=lines, known=known)
-            recurring = joined_recurring([recurring, found])
             cleaned, removed = strip_batch(
                 new,
-                joined_recurring([recurring, rules.known]),
+                joined_recurring([known, found]),
                 thin_words=rules.thin_words,
                 page_model=page_model(rules.page_model_folder),
             )
-            keys = np.unique(article_keys(article_lines(new, ruled)))
-            held, _ = holders(lines, keys, known)
+            own = article_lines(new, ruled)
+            held, _ = holders(lines, np.unique(article_keys(own)), known)
             assigned = assign(
                 rules.fingerprint.fingerprint(cleaned),
                 past,
@@ -158,7 +202,16 @@ def place_window(
                 label,
                 hindsight(held, [found], [taken_lines(removed)], known),
             )
+            tables["vectors"] = _late_vectors(assigned.past.vectors, past, new, label)
             tables["lines"] = lines_to_keep(new, ruled)
+            tables["recurring"] = learnt(
+                recurring,
+                found,
+                own,
+                label=label,
+                seen_before=window_label(end - rules.lookback_time / 2, 0),
+            )
+            recurring = latest_rows([recurring, tables["recurring"]], LEARNT)
             past = assigned.past._replace(
                 lines=concatenate([past.lines, tables["lines"]], LINES)
             )
@@ -166,38 +219,66 @@ def place_window(
             tables["boilerplate"] = summarise_removed(removed, label)
             tables["placements"] = assigned.placed
             counts |= {"placed": new.num_rows, "embedded": assigned.embedded}
-    refused, first = _first_refused(concatenate(rejects, REJECT), memory.refused)
+    refused, tables["rejects"] = first_refused(
+        concatenate(rejects, REJECT), memory.refused, label
+    )
     if came:
         keys, rows = np.unique(row_keys(again), return_index=True)
-        kept = np.sort(rows[np.isin(keys, row_keys(first))])
+        kept = np.sort(rows[np.isin(keys, row_keys(tables["rejects"]))])
         received = concatenate([new, again.take(pa.array(kept))], new.schema)
         tables["raw"] = _received(received, label)
-    tables["rejects"] = first
-    counts["rejected"] = first.num_rows
-    # A late window takes nobody back in time.
-    newest = pc.max(memory.past.articles.column("run_id")).as_py() or label
-    last = max(end, window_end(newest))
-    oldest = window_label(last - datetime.timedelta(days=rules.lookback), 0)
-    kept_past = forget(past, before=oldest, least=rules.least, most=rules.most)
-    repeated = _standing_still(past, kept_past, newest, label, rules.lookback)
+    counts["rejected"] = tables["rejects"].num_rows
+    now = forget_old(Memory(past, recurring, refused, memory.sequence + 1), rules, last)
+    were = before.past.articles.num_rows + counts["placed"]
+    counts["forgotten"] = were - now.past.articles.num_rows
+    counts |= remembered_counts(now)
+    remembered = [column(one.articles, "article_key") for one in (before.past, past)]
+    repeated = _standing_still(
+        np.concatenate(remembered), now.past, newest, label, rules.lookback
+    )
     if repeated.num_rows:
         placed = tables.get("placements", NO_PAST.standings)
-        known = np.isin(column(repeated, "article_key"), column(placed, "article_key"))
-        others = repeated.filter(pa.array(~known))
+        written = np.isin(column(repeated, "article_key"), column(placed, "article_key"))
+        others = repeated.filter(pa.array(~written))
         tables["placements"] = concatenate([placed, others], STANDING)
-    counts["forgotten"] = past.articles.num_rows - kept_past.articles.num_rows
-    counts["remembered_articles"] = kept_past.articles.num_rows
-    counts["remembered_bytes"] = sum(
-        batch.nbytes for batch in (*kept_past, recurring, refused)
+    return Window(language, label, tables, counts), now
+
+
+def remembered_counts(memory: Memory) -> dict[str, int]:
+    """Count what is remembered, by the names of `windows.REMEMBERED`."""
+    counted = (*memory.past, memory.recurring, memory.refused)
+    return dict(
+        zip(
+            REMEMBERED,
+            [
+                memory.past.articles.num_rows,
+                memory.past.standings.num_rows,
+                memory.recurring.num_rows,
+                memory.refused.num_rows,
+                sum(batch.nbytes for batch in counted),
+            ],
+            strict=True,
+        )
     )
-    return (
-        Window(language, label, tables, counts),
-        Memory(kept_past, recurring, refused, memory.sequence + 1),
+
+
+def _late_vectors(
+    vectors: pa.RecordBatch, past: Past, new: pa.RecordBatch, label: str
+) -> pa.RecordBatch:
+    """Give the vectors that were made now of articles placed before: VECTORS rows.
+
+    Those of new articles stand in `index`.
+    """
+    made = vectors.slice(past.vectors.num_rows)
+    late = ~np.isin(column(made, "article_key"), column(new, "article_key"))
+    made = made.filter(pa.array(late))
+    return pa.RecordBatch.from_arrays(
+        [*made.columns, pa.repeat(label, made.num_rows)], schema=VECTORS
     )
 
 
 def _standing_still(
-    placed: Past, kept: Past, newest: str, label: str, lookback: float
+    were: npt.NDArray[np.uint64], kept: Past, newest: str, label: str, lookback: float
 ) -> pa.RecordBatch:
     """Give rows of forgotten articles that are to be written again: STANDING.
 
@@ -206,7 +287,7 @@ def _standing_still(
     as one of its story is remembered.
 
     Args:
-      placed: what is remembered with the articles of this window.
+      were: keys of articles that were remembered until now, or came now.
       kept: what is remembered from now on.
       newest: label of the newest window that was remembered.
       label: of this window.
@@ -217,30 +298,8 @@ def _standing_still(
     half = lookback * _SECONDS_A_DAY / 2
     before, now = (window_end(one).timestamp() // half for one in (newest, label))
     if before >= now:
-        wanted &= np.isin(keys, column(placed.articles, "article_key"))
+        wanted &= np.isin(keys, were)
     return kept.standings.filter(pa.array(wanted))
-
-
-def row_keys(rows: pa.RecordBatch) -> npt.NDArray[np.uint64]:
-    """Give the key of where each row was: file, which names the message, and position."""
-    places = pc.binary_join_element_wise(
-        rows.column("file"), rows.column("position").cast(pa.string()), "\n"
-    )
-    return id_keys(places)
-
-
-def _first_refused(
-    rejects: pa.RecordBatch, known: pa.RecordBatch
-) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Leave out rejects that came already; give the keys of all, and those that are new."""
-    keys = row_keys(rejects)
-    _, first = np.unique(keys, return_index=True)
-    first = first[~np.isin(keys[first], column(known, "article_key"))]
-    both = np.union1d(column(known, "article_key"), keys[first])
-    return (
-        pa.RecordBatch.from_arrays([pa.array(both)], schema=KEYS),
-        rejects.take(pa.array(np.sort(first))),
-    )
 
 
 def _received(articles: pa.RecordBatch, label: str) -> pa.RecordBatch:
@@ -276,13 +335,6 @@ def remember(output: str, language: str, rules: StreamRules) -> Memory:
     if latest.sequence == sequence:
         return latest
     last = max(map(window_end, written))
-    since = window_label(last - datetime.timedelta(days=rules.lookback), 0)
+    since = window_label(last - rules.lookback_time, 0)
     found = read_windows(output, language, since=since, least=rules.least)
-    sources, lines = found.furniture.columns
-    keys = np.unique(row_keys(found.rejects))
-    return Memory(
-        forget(found.past, before=since, least=rules.least, most=rules.most),
-        remembered_lines(sources, lines),
-        pa.RecordBatch.from_arrays([pa.array(keys)], schema=KEYS),
-        sequence,
-    )
+    return forget_old(Memory(*found, sequence), rules, last)

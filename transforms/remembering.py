@@ -5,7 +5,7 @@ goes: first text and fingerprint, and where the article stands once nobody of it
 remembered. So a story keeps its name however long it goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.article import REJECT
-from schemas.batch import column, with_column
+from schemas.batch import column, concatenate, with_column
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
-from schemas.past import LEDGER, STANDING, VECTOR
+from schemas.past import LEARNT, LEDGER, REFUSED, STANDING, VECTOR
 from schemas.story import LINES
 from transforms.continuing import ledger_rows
-from transforms.membership import look_up
+from transforms.line_memory import met_again
+from transforms.past import id_keys
+from transforms.recurrence import RECURRING, ArticleLines, is_recurring
 from transforms.story_articles import STORY_ARTICLE
 
 _ENDS = ("article_key", "matched_key")
@@ -34,7 +36,7 @@ class Past(NamedTuple):
       vectors: VECTOR rows of those that were embedded.
       standings: STANDING rows, ascending; of forgotten articles, too, as long as one of
         their story is remembered.
-      copy_edges: COPY_EVIDENCE rows, both ends among the standings.
+      copy_edges: COPY_EVIDENCE rows, both ends among the articles.
       story_edges: STORY_EVIDENCE rows, both ends among the articles.
       lines: LINES rows of the articles.
     """
@@ -146,26 +148,142 @@ def with_present_representatives(past: Past) -> Past:
     return past._replace(standings=standings.cast(STANDING))
 
 
-def forget(past: Past, *, before: str, least: int, most: int) -> Past:
+def row_keys(rows: pa.RecordBatch) -> npt.NDArray[np.uint64]:
+    """Give the key of where each row was: file, which names the message, and position."""
+    places = pc.binary_join_element_wise(
+        rows.column("file"), rows.column("position").cast(pa.string()), "\n"
+    )
+    return id_keys(places)
+
+
+def refused(rejects: pa.RecordBatch, label: str) -> pa.RecordBatch:
+    """Give what is remembered of rejects: REFUSED rows, in the same order.
+
+    Args:
+      rejects: rows with `file` and `position`.
+      label: of the window that they came in.
+    """
+    keys = pa.array(row_keys(rejects))
+    return pa.RecordBatch.from_arrays([keys, pa.repeat(label, len(keys))], schema=REFUSED)
+
+
+def first_refused(
+    rejects: pa.RecordBatch, known: pa.RecordBatch, label: str
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Leave out rejects that came already, which is no news.
+
+    Args:
+      rejects: REJECT rows.
+      known: REFUSED rows, ascending.
+      label: of the window that they came in.
+
+    Returns:
+      now: REFUSED rows, ascending, of those that are known and of the others.
+      first: the rejects that are new, each once.
+    """
+    keys = row_keys(rejects)
+    _, rows = np.unique(keys, return_index=True)
+    rows = np.sort(rows[~np.isin(keys[rows], column(known, "row_key"))])
+    first = rejects.take(pa.array(rows))
+    return latest_rows([known, refused(first, label)], REFUSED), first
+
+
+def learnt(
+    known: pa.RecordBatch,
+    found: pa.RecordBatch,
+    lines: ArticleLines,
+    *,
+    label: str,
+    seen_before: str,
+) -> pa.RecordBatch:
+    """Give what is to be noted of what recurs: LEARNT rows, of news and of old.
+
+    What is seen in every window need not be noted in every window: it is when it was noted
+    long ago.
+
+    Args:
+      known: LEARNT rows, ascending.
+      found: RECURRING rows that were learnt in this window.
+      lines: of the articles of this window.
+      label: of this window.
+      seen_before: what was noted in a window with a lower label is noted again.
+    """
+    names = RECURRING.names
+    news = ~is_recurring(known, *(column(found, name) for name in names))
+    again = pc.less(known.column("run_id"), seen_before).to_numpy(zero_copy_only=False)
+    again &= met_again(known, lines) | is_recurring(
+        found, *(column(known, name) for name in names)
+    )
+    noted = concatenate(
+        [found.filter(pa.array(news)), known.filter(pa.array(again)).select(names)],
+        RECURRING,
+    )
+    when = pa.repeat(label, noted.num_rows)
+    rows = pa.RecordBatch.from_arrays([*noted.columns, when], schema=LEARNT)
+    return rows.sort_by([(name, "ascending") for name in names])
+
+
+def latest_rows(parts: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    """Keep the row of the latest window of each key.
+
+    Args:
+      parts: rows of `schema`.
+      schema: LEARNT or REFUSED: one or two keys, and `run_id`.
+
+    Returns:
+      The rows, ascending by their keys.
+    """
+    rows = concatenate(parts, schema).sort_by([("run_id", "descending")])
+    keys = [column(rows, name) for name in schema.names if name != "run_id"]
+    order = np.lexsort(keys[::-1])
+    first = np.ones(len(order), np.bool_)
+    if len(order):
+        first[1:] = np.any([own[order][1:] != own[order][:-1] for own in keys], axis=0)
+    return rows.take(pa.array(order[first]))
+
+
+def forget_rows(rows: pa.RecordBatch, *, before: str, most: int) -> pa.RecordBatch:
+    """Forget what is old of LEARNT or REFUSED rows, or too much.
+
+    Args:
+      rows: ascending by their keys.
+      before: rows of windows with a lower label go.
+      most: rows that are kept at most, those of the newest windows.
+    """
+    kept = pc.greater_equal(rows.column("run_id"), before)
+    rows = rows.filter(kept) if not pc.all(kept).as_py() else rows
+    if rows.num_rows <= most:
+        return rows
+    order = pc.array_sort_indices(rows.column("run_id"), "descending").to_numpy()
+    return rows.take(pa.array(np.sort(order[:most])))
+
+
+def forget(past: Past, *, before: str, least: int, most: int, most_known: int) -> Past:
     """Forget what is old: articles first, where they stand once their story is over.
+
+    Of a story that goes on for ever not every article is known for ever: but those that
+    stories and copy groups of remembered ones are named after are.
 
     Args:
       past: what is remembered.
       before: articles of windows with a lower label go.
       least: articles that are kept however old they are, the newest.
       most: articles that are kept at most, the newest.
+      most_known: forgotten articles of which it is known where they stand, at most, the
+        latest published, beside those that give a name.
     """
-    labels, places = np.unique(
-        np.asarray(past.articles.column("run_id").to_pylist(), str), return_inverse=True
+    windows = past.articles.column("run_id").dictionary_encode()
+    labels, ranks = np.unique(
+        np.asarray(windows.dictionary.to_pylist(), str), return_inverse=True
     )
+    places = ranks[windows.indices.to_numpy()]
     keys = column(past.articles, "article_key")
     age = np.empty(len(keys), np.int64)
     age[np.lexsort((keys, places))[::-1]] = np.arange(len(keys))
     recent = labels[places] >= before if len(keys) else np.zeros(0, np.bool_)
     kept = (age < most) & (recent | (age < least))
     live = np.sort(keys[kept])
-    stories = look_up(past.standings, "story_key", live)
-    alive = np.isin(column(past.standings, "story_key"), stories)
+    alive = _known(past.standings, live, most_known)
     if kept.all() and alive.all():
         return past
     articles = past.articles.filter(pa.array(kept))
@@ -174,10 +292,33 @@ def forget(past: Past, *, before: str, least: int, most: int) -> Past:
         articles,
         _among(past.vectors, live, ["article_key"]),
         standings,
-        _among(past.copy_edges, column(standings, "article_key"), _ENDS),
+        _among(past.copy_edges, live, _ENDS),
         _among(past.story_edges, live, _ENDS),
         _among(past.lines, live, ["article_key"]),
     )
+
+
+def _known(
+    standings: pa.RecordBatch, live: npt.NDArray[np.uint64], most: int
+) -> npt.NDArray[np.bool_]:
+    """Tell of which articles it is known on where they stand: shape (n,).
+
+    Args:
+      standings: n STANDING rows, ascending.
+      live: keys of articles that are remembered, ascending.
+      most: as of `forget`.
+    """
+    keys = column(standings, "article_key")
+    remembered = np.isin(keys, live)
+    stories = column(standings, "story_key")
+    alive = np.isin(stories, stories[remembered])
+    named = [column(standings, f"{kind}_key")[remembered] for kind in ("story", "group")]
+    others = np.flatnonzero(alive & ~remembered & ~np.isin(keys, np.concatenate(named)))
+    if len(others) > most:
+        published = pc.fill_null(standings.column("published"), _UNDATED).to_numpy()
+        order = np.lexsort((keys[others], published[others]))
+        alive[others[order[: len(others) - most]]] = False
+    return alive
 
 
 def _among(

@@ -24,7 +24,7 @@ from transforms.components import connected_components
 
 # The closest relation first: of two matches, an article is shown with the closer.
 COPY_RELATIONS = ("exact_copy", "near_copy", "partial_reprint")
-_PARTIAL = COPY_RELATIONS.index("partial_reprint")
+PARTIAL = COPY_RELATIONS.index("partial_reprint")
 
 # What is needed of an article to say how it stands among its copies, and to tell of it.
 COPIED = pa.schema(
@@ -192,7 +192,7 @@ def group_speakers(
     published = pc.fill_null(
         articles.column("published_at").cast(pa.int64()), _UNDATED
     ).to_numpy()
-    whole = _whole_texts(groups, edges)
+    whole = whole_texts(groups, edges)
     credits = _credits(articles, groups)
     eligible = whole & (credits > 0)
     by_credit = np.bincount(groups, eligible) > 0
@@ -233,10 +233,15 @@ def group_speakers(
     return Speakers(rows, reasons, matched, closest)
 
 
-def _whole_texts(groups: npt.NDArray[np.int64], edges: CopyEdges) -> npt.NDArray[np.bool_]:
-    """Say which members are part of no other, nor a copy of such a part."""
+def whole_texts(groups: npt.NDArray[np.int64], edges: CopyEdges) -> npt.NDArray[np.bool_]:
+    """Say which members are part of no other, nor a copy of such a part.
+
+    Args:
+      groups: shape (n,). The group of each article, from 0 on.
+      edges: pairs within the groups.
+    """
     units = np.arange(groups.size, dtype=np.int64)
-    partial = edges.relation == _PARTIAL
+    partial = edges.relation == PARTIAL
     nodes, labels = connected_components(
         *(ends[~partial].astype(np.uint64) for ends in (edges.shorter, edges.longer))
     )
@@ -282,7 +287,7 @@ def _standings(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Take the pair with the speaker, else the closest one with another member."""
     # The longer text is no reprint of the shorter.
-    both = edges.relation != _PARTIAL
+    both = edges.relation != PARTIAL
     pairs = np.arange(edges.shorter.size)
     own = np.concatenate([edges.shorter, edges.longer[both]])
     other = np.concatenate([edges.longer, edges.shorter[both]])

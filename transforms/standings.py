@@ -3,6 +3,9 @@
 An article that is forgotten still stands somewhere: when its story becomes part of another
 one it follows, and when its group is formed again, too. If it spoke for its story, one that
 is remembered does so now.
+
+What was decided with an article that is forgotten is not decided again: a copy group of
+which somebody is forgotten stays together, and keeps its name.
 """
 
 import numpy as np
@@ -11,15 +14,124 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.batch import column, concatenate, with_column
+from schemas.match import COPY_EVIDENCE
 from schemas.past import STANDING
 from schemas.story import CHANGES
 from transforms.changes import changed_rows
+from transforms.components import connected_components
 from transforms.continuing import UNCHANGED, ledger_rows
+from transforms.copy_groups import COPY_GROUP, MERGING
 from transforms.membership import look_up
 from transforms.past import id_keys
 from transforms.remembering import Past
+from transforms.speakers import COPY_RELATIONS, PARTIAL, edges_between, whole_texts
 
 _NAMED = ("article_key", "article_id")
+_LONG_AGO, _UNDATED = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+
+def groups_going_on(
+    groups: pa.RecordBatch, past: Past, reopened: npt.NDArray[np.uint64]
+) -> pa.RecordBatch:
+    """Let copy groups go on of which somebody is forgotten.
+
+    Their other members stay together, though what linked them may be forgotten, too, and
+    whoever is grouped with one of them joins them. Of several names the oldest is kept.
+
+    Args:
+      groups: COPY_GROUP rows, ascending, of the groups that were formed again of articles
+        at hand, and of articles that are alone now.
+      past: what came before.
+      reopened: articles that are copies no more for what shows now, ascending: none of
+        these stays for the sake of a forgotten one.
+
+    Returns:
+      COPY_GROUP rows, ascending, with the forgotten members of the groups.
+    """
+    keys, names = (column(past.standings, name) for name in ("article_key", "group_key"))
+    here = np.isin(keys, column(past.articles, "article_key"))
+    settled = np.union1d(names[~here], np.setdiff1d(names, keys[here]))
+    members, formed = (column(groups, name) for name in ("article_key", "group_key"))
+    rows = ledger_rows(past.standings, members)
+    claims = (rows >= 0) & ~np.isin(members, reopened)
+    claims[claims] = np.isin(names[rows[claims]], settled)
+    if not claims.any():
+        return groups
+    nodes, labels = connected_components(formed[claims], names[rows[claims]])
+    known = ledger_rows(past.standings, nodes)
+    published = pc.fill_null(past.standings.column("published"), _UNDATED).to_numpy()
+    # Of a name of which nobody knows any more whose it is, that is long ago.
+    times = np.where(known >= 0, published[known], _LONG_AGO)
+    is_new = ~np.isin(nodes, settled) & ((known < 0) | (names[known] != nodes))
+    order = np.lexsort((nodes, times, is_new, labels))
+    _, first, place = np.unique(labels[order], return_index=True, return_inverse=True)
+    kept = np.empty_like(nodes)
+    kept[order] = nodes[order][first][place]
+
+    def renamed(given: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        places = np.minimum(np.searchsorted(nodes, given), len(nodes) - 1)
+        return np.where(nodes[places] == given, kept[places], given)
+
+    rest = np.isin(names, settled) & np.isin(names, nodes) & ~np.isin(keys, members)
+    standing = column(past.standings, "representative_key")
+    columns = (
+        (members, keys[rest]),
+        (renamed(formed), renamed(names[rest])),
+        (column(groups, "representative_key"), standing[rest]),
+    )
+    return pa.RecordBatch.from_arrays(
+        [pa.array(np.concatenate(both)) for both in columns], schema=COPY_GROUP
+    ).sort_by("article_key")
+
+
+def edges_of_forgotten(
+    touched: pa.RecordBatch, copy_edges: pa.RecordBatch
+) -> pa.RecordBatch:
+    """Give COPY_EVIDENCE rows in place of those with copies that are forgotten.
+
+    Whoever was a copy of a forgotten article alone stands likewise to the earliest whole
+    text of the group that is left.
+
+    Args:
+      touched: STORY_ARTICLE rows of all articles at hand of some stories.
+      copy_edges: COPY_EVIDENCE rows between articles at hand.
+    """
+    keys = column(touched, "article_key")
+    _, groups, sizes = np.unique(
+        column(touched, "group_key"), return_inverse=True, return_counts=True
+    )
+    edges = edges_between(copy_edges, keys, groups)
+    stands = sizes[groups] == 1
+    stands[edges.shorter] = True
+    stands[edges.longer[edges.relation != PARTIAL]] = True
+    before = pc.fill_null(touched.column("previous_relation"), "").to_pylist()
+    was_part = np.array([one == COPY_RELATIONS[PARTIAL] for one in before], np.bool_)
+    whole = whole_texts(groups, edges) & (stands | ~was_part)
+    published = touched.column("published_at").cast(pa.int64())
+    order = np.lexsort((keys, pc.fill_null(published, _UNDATED).to_numpy(), ~whole))
+    ids = touched.column("article_id").to_pylist()
+    found = []
+    for row in np.flatnonzero(~stands).tolist():
+        others = order[(groups[order] == groups[row]) & (order != row)]
+        # A text that nobody at hand holds speaks for those that are part of it.
+        if not whole[others[0]] and whole[row]:
+            continue
+        relation = before[row] if before[row] in COPY_RELATIONS else MERGING[-1]
+        found.append(
+            {
+                "article_key": int(keys[row]),
+                "matched_key": int(keys[others[0]]),
+                "article_id": ids[row],
+                "matched_article_id": ids[others[0]],
+                "relation": relation,
+                "rule": "a copy of one that is forgotten",
+                "jaccard": 0.0,
+                "containment": 0.0,
+                "gap_days": None,
+                "passages": [],
+            }
+        )
+    return pa.RecordBatch.from_pylist(found, schema=COPY_EVIDENCE)
 
 
 def standings_now(

@@ -7,7 +7,7 @@ by number, and counted.
 
 A window is placed when the watermark passes its end. An article that comes later is placed
 as soon as it is there; none is too late. When nothing came for as long as articles are
-remembered, the language is forgotten.
+remembered, what is old goes then, and not when the next one comes.
 
 A job that begins anew finds what an earlier one wrote (`windows`) and goes on with it.
 """
@@ -35,13 +35,13 @@ from schemas.past import VECTOR
 from transforms.embedding_model import load_model
 from transforms.micro_batches import (
     LATEST,
-    NO_MEMORY,
     Memory,
     StreamRules,
+    forget_old,
     place_window,
     remember,
 )
-from transforms.remembering import NO_PAST, Past
+from transforms.remembering import Past
 from transforms.story_articles import STORY_ARTICLE
 from transforms.windows import Window
 
@@ -56,7 +56,7 @@ _DUE = beam.DoFn.StateParam(ReadModifyWriteStateSpec("due-1", VarIntCoder()))
 _SEQUENCE = beam.DoFn.StateParam(ReadModifyWriteStateSpec("sequence-1", VarIntCoder()))
 _ARTICLES = beam.DoFn.StateParam(BagStateSpec("articles-1", _BATCH))
 _VECTORS = beam.DoFn.StateParam(BagStateSpec("vectors-1", _BATCH))
-_FOUND = beam.DoFn.StateParam(ReadModifyWriteStateSpec("found-1", TupleCoder([_BATCH] * 6)))
+_FOUND = beam.DoFn.StateParam(ReadModifyWriteStateSpec("found-2", TupleCoder([_BATCH] * 6)))
 _PLACE = TimerSpec("place-1", TimeDomain.WATERMARK)
 _FORGET = TimerSpec("forget-1", TimeDomain.WATERMARK)
 _SET_PLACE, _SET_FORGET = map(beam.DoFn.TimerParam, (_PLACE, _FORGET))
@@ -110,39 +110,47 @@ class _PlaceWindows(beam.DoFn):
             # The timer of a window that was placed with an earlier one.
             return
         end = datetime.datetime.fromtimestamp(due.read(), datetime.UTC)
-        known = found.read()
-        if known is None:
-            memory = remember(self.output, language, self.rules)
-        else:
-            standings, copy_edges, story_edges, lines, recurring, refused = known
-            past = Past(
-                concatenate(articles.read(), STORY_ARTICLE),
-                concatenate(vectors.read(), VECTOR),
-                standings,
-                copy_edges,
-                story_edges,
-                lines,
-            )
-            memory = Memory(past, recurring, refused, sequence.read())
+        is_first = found.read() is None
+        memory = (
+            remember(self.output, language, self.rules)
+            if is_first
+            else self._kept(sequence, articles, vectors, found)
+        )
         window, now = place_window(waiting.read(), memory, self.rules, language, end)
         waiting.clear()
         due.clear()
-        self._keep(memory, now, known is None, articles, vectors)
-        past, recurring, refused, number = now
-        sequence.write(number)
-        found.write((*past[2:], recurring, refused))
-        forget.set(Timestamp(end.timestamp() + self.rules.lookback * 86_400))
-        if known is None:
+        self._keep(memory, now, is_first, sequence, articles, vectors, found)
+        # A second later than what came now is old, for that is when it is.
+        forget.set(Timestamp(end.timestamp() + self.rules.lookback * 86_400 + 1))
+        if is_first:
             LATEST[self.output, language] = now
         yield window
 
+    def _kept(self, sequence: Any, articles: Any, vectors: Any, found: Any) -> Memory:
+        """Read what is remembered from the state."""
+        *others, recurring, refused = found.read()
+        past = Past(
+            concatenate(articles.read(), STORY_ARTICLE),
+            concatenate(vectors.read(), VECTOR),
+            *others,
+        )
+        return Memory(past, recurring, refused, sequence.read())
+
     def _keep(
-        self, before: Memory, now: Memory, is_first: bool, articles: Any, vectors: Any
+        self,
+        before: Memory,
+        now: Memory,
+        is_first: bool,
+        sequence: Any,
+        articles: Any,
+        vectors: Any,
+        found: Any,
     ) -> None:
         """Add what is new to the state; write all of it anew where something went."""
+        past, recurring, refused, number = now
         for state, old, rows in (
-            (articles, before.past.articles, now.past.articles),
-            (vectors, before.past.vectors, now.past.vectors),
+            (articles, before.past.articles, past.articles),
+            (vectors, before.past.vectors, past.vectors),
         ):
             added = rows.slice(old.num_rows)
             if is_first or rows.slice(0, old.num_rows) != old:
@@ -150,19 +158,23 @@ class _PlaceWindows(beam.DoFn):
                 added = rows
             if added.num_rows:
                 state.add(added)
+        found.write((*past[2:], recurring, refused))
+        sequence.write(number)
 
     @on_timer(_FORGET)
     def forget(
         self,
+        timestamp: Timestamp = beam.DoFn.TimestampParam,
+        sequence: Any = _SEQUENCE,
         articles: Any = _ARTICLES,
         vectors: Any = _VECTORS,
         found: Any = _FOUND,
     ) -> None:
-        """Forget a language of which nothing came for as long as one remembers."""
-        articles.clear()
-        vectors.clear()
-        recurring = found.read()[-2]
-        found.write((*NO_PAST[2:], recurring, NO_MEMORY.refused))
+        """Forget what the next window would, of a language of which nothing came."""
+        memory = self._kept(sequence, articles, vectors, found)
+        passed = datetime.datetime.fromtimestamp(timestamp.seconds(), datetime.UTC)
+        now = forget_old(memory, self.rules, passed)
+        self._keep(memory, now, False, sequence, articles, vectors, found)
 
 
 def language_keys(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -6,7 +6,9 @@ files may stand there, and the next one removes them. A file is never written to
 its name says what it holds, so that an attempt that is repeated writes the same files.
 
 Where an article stands now is its latest row of `placements`. What an earlier job of the
-stream wrote is all that a later one needs to go on.
+stream wrote is all that a later one needs to go on as if it had been the same: beside the
+tables of a run there are `recurring`, of what was learnt to recur, and `vectors`, of what
+was embedded later than it was placed.
 """
 
 import contextlib
@@ -19,7 +21,6 @@ from typing import NamedTuple
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 from apache_beam.io.filesystems import FileSystems
@@ -27,12 +28,12 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.article import RECEIVED, REJECT
 from schemas.batch import column, concatenate, with_column
 from schemas.match import COPY_EVIDENCE, MATCH, STORY_EVIDENCE
-from schemas.past import PLACEMENTS, STANDING, VECTOR
+from schemas.past import LEARNT, PLACEMENTS, REFUSED, STANDING, VECTOR, VECTORS
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, LINES
 from transforms.continuing import ledger_rows
 from transforms.parquet import REPEATING, ROW_GROUP_SIZE
 from transforms.past import copy_edges_of, id_keys, read_part, story_edges_of
-from transforms.remembering import Past
+from transforms.remembering import Past, latest_rows, refused
 from transforms.resolving import EARLIER_ARTICLE, INDEXED, as_before
 from transforms.story_articles import STORY_ARTICLE
 
@@ -42,7 +43,9 @@ TABLES = {
     "articles": ARTICLES,
     "index": INDEX,
     "matches": MATCH,
+    "vectors": VECTORS,
     "lines": LINES,
+    "recurring": LEARNT,
     "boilerplate": BOILERPLATE,
     "rejects": REJECT,
     "changes": CHANGES,
@@ -59,8 +62,15 @@ _NAME = re.compile(r"(\d{8}T\d{6}Z-\d{6,})-([a-z]{2,3})-([0-9a-f]{8})\.parquet")
 # articles embedded, and forgotten.
 NAMESPACE = "stream"
 COUNTED = ("placed", "repeated", "rejected", "embedded", "forgotten")
-# Articles that are remembered of the language, and bytes.
-REMEMBERED = ("remembered_articles", "remembered_bytes")
+# What is remembered of the language: articles, those of which it is known where they
+# stand, what recurs, rejects, and the bytes of all.
+REMEMBERED = (
+    "remembered_articles",
+    "remembered_standings",
+    "remembered_recurring",
+    "remembered_rejects",
+    "remembered_bytes",
+)
 
 
 class Window(NamedTuple):
@@ -83,6 +93,11 @@ class Window(NamedTuple):
 def window_label(end: datetime.datetime, sequence: int) -> str:
     """Name a window by its end, in UTC, and its number."""
     return f"{end.astimezone(datetime.UTC):%Y%m%dT%H%M%SZ}-{sequence:06d}"
+
+
+def window_of(stem: str) -> str:
+    """Give the label of a window, of the stem of its files."""
+    return "-".join(stem.split("-")[:2])
 
 
 def window_end(stem: str) -> datetime.datetime:
@@ -203,14 +218,14 @@ class Written(NamedTuple):
     """What a stream wrote of a language, as far as it is read again.
 
     Attributes:
-      past: articles, and what was found of them.
-      furniture: BOILERPLATE rows of what recurred, columns `source` and `line`.
-      rejects: REJECT rows.
+      past: articles, and what was found of them, in the order in which they came.
+      recurring: LEARNT rows, ascending: of what was learnt the latest row.
+      refused: REFUSED rows, ascending.
     """
 
     past: Past
-    furniture: pa.RecordBatch
-    rejects: pa.RecordBatch
+    recurring: pa.RecordBatch
+    refused: pa.RecordBatch
 
 
 def read_windows(output: str, language: str, *, since: str, least: int) -> Written:
@@ -235,9 +250,12 @@ def read_windows(output: str, language: str, *, since: str, least: int) -> Writt
         if newest < since and newer >= least:
             break
         stem = stems[number]
-        for table in ("articles", "index", "lines", "boilerplate", "rejects"):
+        for table in ("articles", "index", "vectors", "lines", "recurring"):
             if stem in paths[table]:
                 found[table].append(read_part(paths[table][stem]))
+        if stem in paths["rejects"]:
+            rejects = read_part(paths["rejects"][stem], ["file", "position"])
+            found["rejects"].append(refused(rejects, window_of(stem)))
         for table, read in (("copies", copy_edges_of), ("stories", story_edges_of)):
             if stem in paths["matches"]:
                 found.setdefault(table, []).append(read(paths["matches"][stem]))
@@ -246,22 +264,30 @@ def read_windows(output: str, language: str, *, since: str, least: int) -> Writt
     latest = _latest(concatenate(standings, STANDING))
     articles = concatenate(found["articles"], ARTICLES)
     prints = concatenate(found["index"], INDEX)
-    vectors = prints.select(VECTOR.names).cast(VECTOR)
-    removed = concatenate(found["boilerplate"], BOILERPLATE)
+    made = prints.select(VECTOR.names).cast(VECTOR)
+    made = made.filter(made.column("vector").is_valid())
+    late = concatenate(found["vectors"], VECTORS).select(VECTOR.names).cast(VECTOR)
     past = Past(
-        articles=_as_remembered(articles, prints, latest),
-        vectors=vectors.filter(vectors.column("vector").is_valid()),
+        articles=_in_order(_as_remembered(articles, prints, latest)),
+        vectors=concatenate([made, late], VECTOR),
         standings=latest,
-        copy_edges=_last_found(_between(found.get("copies", []), COPY_EVIDENCE, latest)),
+        copy_edges=_between(found.get("copies", []), COPY_EVIDENCE, prints),
         story_edges=_between(found.get("stories", []), STORY_EVIDENCE, prints),
         lines=concatenate(found["lines"], LINES),
     )
-    recurs = removed.filter(pc.equal(removed.column("reason"), "recurs"))
     return Written(
         past,
-        recurs.select(["source", "line"]),
-        concatenate(found["rejects"], REJECT),
+        latest_rows(found["recurring"], LEARNT),
+        latest_rows(found["rejects"], REFUSED),
     )
+
+
+def _in_order(articles: pa.RecordBatch) -> pa.RecordBatch:
+    """Sort STORY_ARTICLE rows as they came: window by window, each by their keys."""
+    windows = articles.column("run_id").dictionary_encode()
+    numbers = [window_sequence(label) for label in windows.dictionary.to_pylist()]
+    came = np.array(numbers, np.int64)[windows.indices.to_numpy()]
+    return articles.take(pa.array(np.lexsort((column(articles, "article_key"), came))))
 
 
 def _latest(standings: pa.RecordBatch) -> pa.RecordBatch:
@@ -299,14 +325,6 @@ def _between(
     latest = np.sort(latest)
     here = np.isin(ends[latest], column(articles, "article_key")).all(axis=1)
     return joined.take(pa.array(latest[here]))
-
-
-def _last_found(edges: pa.RecordBatch) -> pa.RecordBatch:
-    """Keep the first edge of each pair, which is the latest."""
-    ends = [column(edges, name) for name in ("article_key", "matched_key")]
-    pairs = np.sort(np.stack(ends, axis=1), axis=1)
-    _, rows = np.unique(pairs, axis=0, return_index=True)
-    return edges.take(pa.array(np.sort(rows)))
 
 
 class _WriteWindows(beam.DoFn):

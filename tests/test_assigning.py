@@ -84,7 +84,8 @@ def place(windows, how=None, most=1_000):
     for number, rows in enumerate(windows, 1):
         label = f"20260512T{number:02}0000Z-{number:06d}"
         assigned.append(assign(arrived(*rows, how=how), past, how.assigning, label))
-        past = forget(assigned[-1].past, before="", least=0, most=most)
+        kept = {"least": 0, "most": most, "most_known": 1_000}
+        past = forget(assigned[-1].past, before="", **kept)
     return assigned, past
 
 

@@ -171,6 +171,9 @@ class _PlaceWindows(beam.DoFn):
         found: Any = _FOUND,
     ) -> None:
         """Forget what the next window would, of a language of which nothing came."""
+        if found.read()[0].num_rows <= self.rules.least:
+            # Nothing: so few are kept however old they are.
+            return
         memory = self._kept(sequence, articles, vectors, found)
         passed = datetime.datetime.fromtimestamp(timestamp.seconds(), datetime.UTC)
         now = forget_old(memory, self.rules, passed)

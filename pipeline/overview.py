@@ -190,10 +190,10 @@ def furniture_by_source(articles: pa.Table, *, min_words: int) -> list[dict[str,
     """Say what share of its words each source lost to furniture.
 
     Returns:
-      A row a source, those with an alarm by what they lost, the others by share: `articles`, `words` that stayed, `removed`
-      words, `wiped` articles, which lost fifty words or more and kept fewer than
-      `min_words`, and `alarm`: half of the words went, or a quarter of the articles are
-      wiped out.
+      A row a source, those with an alarm by what they lost, the others by share:
+      `articles`, `words` that stayed, `removed` words, `wiped` articles, which lost fifty
+      words or more and kept fewer than `min_words`, and `alarm`: half of the words went,
+      or a quarter of the articles are wiped out.
     """
     words = articles["word_count"].to_numpy()
     removed = articles["removed_word_count"].to_numpy()

@@ -1,8 +1,8 @@
 """A run as one page: a file that opens from disk, shows everything, and asks nobody.
 
-Tables become plain data, and the data stands in the page as JSON: what the first screen says
-as it is, columns, texts and evidence compressed. Charts are drawn by Vega, whose code comes
-with vl-convert and stands in the page, too. What is written is fixed by the tables alone.
+Tables become plain data, and the data stands in the page as JSON: what the first screen
+says as it is, columns, texts and evidence compressed. Charts are drawn by Vega, whose code
+comes with vl-convert and stands in the page, too. What is written is fixed by the tables.
 
 Titles and texts are other people's words. Nothing of them is ever read as markup: JSON is
 written without `<`, `>` and `&`, the page makes text nodes of it, and its content policy
@@ -163,11 +163,15 @@ def script_json(value: Any) -> Markup:
 
 @functools.cache
 def _vega() -> str:
-    """Give the code of Vega, Vega-Lite and Vega-Embed, which vl-convert carries."""
-    code = vl_convert.javascript_bundle(None)
+    """Give the code of Vega, Vega-Lite and Vega-Embed, which vl-convert carries.
+
+    Raises:
+      ValueError: if it held the end of a script, which would end the one it stands in.
+    """
+    code = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     if "</script" in code or "<!--" in code:
         raise ValueError("the code of Vega must hold no tag that ends or hides a script")
-    # Its names stay its own; what the page uses it sets on the window.
+    # Its names stay its own, but for what is set on the window.
     return f"(() => {{{code}\n}})();"
 
 

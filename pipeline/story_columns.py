@@ -148,10 +148,7 @@ def removed_lines(
       article that had it; and the number of lines left out.
     """
     counted: dict[tuple[str | None, str, str], list[Any]] = {}
-    for row in boilerplate.select(
-        ["source", "reason", "line", "article_count", "removed_word_count"]
-        + ["example_article_id"]
-    ).to_pylist():
+    for row in boilerplate.to_pylist():
         key = (row["source"], row["reason"], row["line"])
         entry = counted.setdefault(key, [0, 0, row["example_article_id"]])
         entry[0] += row["article_count"]

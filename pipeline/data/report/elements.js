@@ -29,26 +29,28 @@ const elements = (() => {
 
   // A table in a box that scrolls sideways by itself. A column is
   // {name, number, className}; the first cell of a row is its heading.
-  function table(caption, columns, rows, { hidden = false } = {}) {
+  // On a phone one of `cards` shows each row as a card; roles are told, for what is laid out
+  // as blocks is no table to some readers.
+  function table(caption, columns, rows, { hidden = false, cards = false } = {}) {
     const cell = (content, place) => {
       const column = columns[place];
       const attributes = {
         class: [column.number ? "number" : "", column.className ?? ""].join(" ").trim() || null,
         "data-name": column.name,
       };
-      if (place === 0) return h("th", { scope: "row", ...attributes }, content);
-      return h("td", attributes, content);
+      if (place === 0) return h("th", { scope: "row", role: "rowheader", ...attributes }, content);
+      return h("td", { role: "cell", ...attributes }, content);
     };
     return h(
       "div",
       { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
       h(
         "table",
-        {},
+        { role: "table", class: cards ? "cards" : null },
         h("caption", { class: hidden ? "unseen" : null }, caption),
-        h("thead", {}, h("tr", {}, columns.map((column) =>
-          h("th", { scope: "col", class: column.number ? "number" : null }, column.name)))),
-        h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell)))),
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((column) =>
+          h("th", { scope: "col", role: "columnheader", class: column.number ? "number" : null }, column.name)))),
+        h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, row.map(cell)))),
       ),
     );
   }
@@ -61,6 +63,11 @@ const elements = (() => {
     h("span", { class: `meter ${className}`, "aria-hidden": "true" },
       h("span", { style: { width: `${all ? (100 * part) / all : 0}%` } }));
 
+  // Facts in one line, none of them broken where another begins.
+  const facts = (list, className) =>
+    h("p", { class: className }, list.filter(Boolean).flatMap((fact, place) =>
+      [place ? " · " : null, h("span", { class: "fact" }, fact)]));
+
   // Pages of a long list: buttons, and where one is.
   function pager(page, pages, go) {
     if (pages < 2) return null;
@@ -72,6 +79,6 @@ const elements = (() => {
       step("Next", page + 1));
   }
 
-  return { h, append, said, table, badge, meter, pager };
+  return { h, append, said, table, badge, meter, facts, pager };
 })();
 const { h, said } = elements;

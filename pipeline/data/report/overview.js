@@ -257,7 +257,7 @@ const overview = (() => {
       h("div", { class: "beside" }, chart, h("div", { class: "notes" }, about)),
       h("details", {}, h("summary", {}, "As a table"),
         elements.table(others.length > 100 ? `The 100 pairs with most copies of ${words.number(others.length)}` : "Every pair of sources",
-          [{ name: "source" }, { name: "copies" }, { name: "articles", number: true }, { name: "of which" }, { name: "see" }], rows)));
+          [{ name: "source" }, { name: "copies" }, { name: "articles", number: true }, { name: "of which" }, { name: "see" }], rows, { cards: true })));
   }
 
   const kinds = (pair) => Object.entries(pair.relations)

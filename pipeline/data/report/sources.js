@@ -17,7 +17,7 @@ const sources = (() => {
       elements.meter(row.removed, row.removed + row.words, row.alarm ? "alarmed" : ""),
       words.share(row.removed, row.removed + row.words),
       words.number(row.removed), words.number(row.articles), row.wiped ? words.number(row.wiped) : "",
-    ]), { hidden: true });
+    ]), { hidden: true, cards: true });
   }
 
   function view(path, query) {
@@ -68,8 +68,8 @@ const sources = (() => {
         h("div", { class: "lead" },
           h("p", { class: "kicker" }, h("a", { href: "#/sources" }, "Sources")),
           said(name, "h1", { tabindex: "-1" }),
-          h("p", { class: "facts" }, [words.count(row.articles, "article"), `${words.number(row.words)} words`,
-            `${words.share(row.removed, row.removed + row.words)} of its words removed`].join(" · ")),
+          elements.facts([words.count(row.articles, "article"), `${words.number(row.words)} words`,
+            `${words.share(row.removed, row.removed + row.words)} of its words removed`], "facts"),
           h("p", {}, h("a", { href: `#/stories?${new URLSearchParams({ source: name })}` }, "Its stories"))),
         row.alarm ? h("p", { class: "alarm", role: "note" }, h("strong", {}, "Alarm: "),
           `${words.number(row.wiped)} of ${words.count(row.articles, "article")} came down to fewer than ${tables.report.held.min_words} words, and ${words.share(row.removed, row.removed + row.words)} of all its words went. Are the lines below its news?`) : null,

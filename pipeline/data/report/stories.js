@@ -135,12 +135,12 @@ const stories = (() => {
       h("span", { class: "size", "aria-hidden": "true" }, words.number(articles[story])),
       h("div", {},
         said(title[story], "a", { class: "title", href: overview.storyLink(story) }),
-        h("p", { class: "quiet" },
-          [words.span(first[story], last[story]),
-            several ? words.count(articles[story], "article") : null,
-            several ? words.count(number[story], "source") : words.source(tables.source(tables.starts[story])),
-            several ? `${words.number(independent[story])} independent` : null,
-          ].filter(Boolean).join(" · ")),
+        elements.facts([
+          words.span(first[story], last[story]),
+          several ? words.count(articles[story], "article") : null,
+          several ? words.count(number[story], "source") : words.source(tables.source(tables.starts[story])),
+          several ? `${words.number(independent[story])} independent` : null,
+        ], "quiet"),
         keywords[story].length ? said(keywords[story].join(", "), "p", { class: "keywords" }) : null,
         several ? h("span", { class: "mix", role: "img", "aria-label": said_of, title: said_of },
           present.map((name) => h("i", { class: name, style: { "flex-grow": String(counts.get(name)) } }))) : null));

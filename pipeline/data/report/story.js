@@ -21,12 +21,12 @@ const story = (() => {
         h("div", { class: "lead" },
           h("p", { class: "kicker" }, h("a", { href: "#/stories" }, "Stories"), " / ", said(of.id[row], "code")),
           said(of.title[row], "h1", { tabindex: "-1" }),
-          h("p", { class: "facts" }, [
+          elements.facts([
             words.count(of.articles[row], "article"),
             of.sources[row] ? words.count(of.sources[row], "source") : null,
             `${words.number(of.independent[row])} independent`,
             words.span(of.first[row], of.last[row]),
-          ].filter(Boolean).join(" · ")),
+          ], "facts"),
           of.keywords[row].length ? said(of.keywords[row].join(", "), "p", { class: "keywords" }) : null),
         h("p", { class: "canonical-note" }, h("span", { class: "dot canonical", "aria-hidden": "true" }),
           h("span", {}, h("strong", {}, "Canonical: "), sources.link(tables.source(canonical)), ", ",
@@ -77,7 +77,7 @@ const story = (() => {
     const { articles: of } = tables;
     const box = h("div");
     const columns = [
-      { name: "article", className: "title" }, { name: "source" }, { name: "published", className: "time" },
+      { name: "article", className: "title" }, { name: "source", className: "wide" }, { name: "published", className: "time" },
       { name: "relation" }, { name: "share", number: true }, { name: "jaccard", number: true },
       { name: "cosine", number: true }, { name: "score", number: true }, { name: "words", number: true },
       { name: "removed", number: true }, { name: "see" },
@@ -104,7 +104,7 @@ const story = (() => {
             original(of.url[article])),
         ];
       });
-      box.replaceChildren(elements.table("Articles of the story, the canonical one first", columns, rows),
+      box.replaceChildren(elements.table("Articles of the story, the canonical one first", columns, rows, { cards: true }),
         elements.pager(page, Math.ceil(articles.length / ROWS), fill) ?? "");
     }
     fill(0);
@@ -147,7 +147,7 @@ const story = (() => {
       h("p", { class: "hint" }, `Of each article at most ${tables.report.held.per_article} comparisons are held here, the closest; all are in matches/.`),
       kinds.filter(([, , rows]) => rows.length).map(([, title, rows]) =>
         h("details", {}, h("summary", {}, `${title} (${words.number(rows.length)})`),
-          elements.table(rows.length > 200 ? `${title}: 200 of ${words.number(rows.length)}` : title, columns, about(rows)))));
+          elements.table(rows.length > 200 ? `${title}: 200 of ${words.number(rows.length)}` : title, columns, about(rows), { cards: true }))));
   }
 
   return { view, original };

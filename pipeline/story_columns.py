@@ -201,7 +201,8 @@ def story_parts(
             weight += sum(map(len, entry["texts"]))
         if rows := evidence.get(story):
             entry["matches"] = {name: [row[name] for row in rows] for name in rows[0]}
-            comparisons += len(rows)
+            # A pair of two stories stands with both, and counts with its first.
+            comparisons += sum(start <= row["a"] < stop for row in rows)
             to_come -= len(rows)
             weight += _COMPARISON_CHARACTERS * len(rows)
         if entry:

@@ -313,12 +313,11 @@ def _headlines(articles: pa.Table) -> Iterator[str]:
     """Give the title of each article, or the first words of a text without one."""
     for title, text in zip(articles["title"], articles["text"], strict=True):
         written = title.as_py()
-        yield (
-            written
-            or " ".join(text.as_py()[: 4 * _HEADLINE_CHARACTERS].split())[
-                :_HEADLINE_CHARACTERS
-            ]
-        )
+        if not written:
+            first = " ".join(text.as_py()[: 4 * _HEADLINE_CHARACTERS].split())
+            written = first[:_HEADLINE_CHARACTERS].rstrip()
+            written += "…" if len(first) > len(written) else ""
+        yield written
 
 
 def _hundredths(column: pa.ChunkedArray) -> list[int | None]:

@@ -8,7 +8,13 @@ import json
 import pyarrow as pa
 import pytest
 
-from pipeline.story_columns import COMPARISONS, in_story_order, pack, story_parts
+from pipeline.story_columns import (
+    COMPARISONS,
+    article_columns,
+    in_story_order,
+    pack,
+    story_parts,
+)
 from schemas.match import MATCH
 from schemas.story import ARTICLES, STORIES
 
@@ -55,6 +61,19 @@ def test_stories_come_by_size_and_articles_by_story(tables, made_run):
     stories, articles, _ = tables(rows)
     assert stories["story_id"].to_pylist() == ["b1", "c", "z", "u"]
     assert articles["article_id"].to_pylist() == ["b1", "b2", "c", "z", "u"]
+
+
+def test_an_article_without_a_title_is_called_by_its_first_words(tables, made_run):
+    rows = [
+        made_run.article("a", 1, title=None, text="The mill\nburnt down."),
+        made_run.article("b", 2, title=None, text="word " * 50),
+    ]
+    _, articles, _ = tables(
+        [{**row, "removed_word_count": 0, "alien": False} for row in rows]
+    )
+    short, long = article_columns(articles, ["tarn.example"])["title"]
+    assert short == "The mill burnt down."
+    assert long == "word " * 19 + "word…"
 
 
 def test_members_that_are_no_articles_are_refused(made_run):

@@ -93,7 +93,7 @@ const overview = (() => {
       at = new Date(ends[0] * 60e3);
       const name = unit === "day" ? words.date(ends[0])
         : unit === "month" ? `${words.MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}` : `${at.getUTCFullYear()}`;
-      found.push({ name, from: ends[0], to: ends[1] });
+      found.push({ name, from: ends[0], to: ends[1] - 1 });
     }
   }
 

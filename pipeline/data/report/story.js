@@ -76,11 +76,13 @@ const story = (() => {
     const number = new Map(articles.map((article, place) => [article, place + 1]));
     const { articles: of } = tables;
     const box = h("div");
+    // Scores that no article of the story has are no column.
+    const scores = [["share", "containment"], ["jaccard", "jaccard"], ["cosine", "cosine"], ["score", "story_score"]]
+      .filter(([, column]) => articles.some((article) => of[column][article] !== null));
     const columns = [
       { name: "article", className: "title" }, { name: "source", className: "wide" }, { name: "published", className: "time" },
-      { name: "relation" }, { name: "share", number: true }, { name: "jaccard", number: true },
-      { name: "cosine", number: true }, { name: "score", number: true }, { name: "words", number: true },
-      { name: "removed", number: true }, { name: "see" },
+      { name: "relation", className: "relation" }, ...scores.map(([name]) => ({ name, number: true })),
+      { name: "words", number: true }, { name: "removed", number: true }, { name: "see" },
     ];
     function fill(page) {
       const rows = articles.slice(page * ROWS, (page + 1) * ROWS).map((article) => {
@@ -95,8 +97,7 @@ const story = (() => {
           sources.link(tables.source(article)),
           words.time(of.minute[article]),
           h("span", {}, elements.badge(tables.relation(article)), towards),
-          words.score(of.containment[article]), words.score(of.jaccard[article]),
-          words.score(of.cosine[article]), words.score(of.story_score[article]),
+          ...scores.map(([, column]) => words.score(of[column][article])),
           words.number(of.words[article]), words.number(of.removed[article]),
           h("span", { class: "links" },
             articles.length > 1 ? h("a", { href: compare.link(row, against, article),

@@ -19,6 +19,7 @@ try:
 
     from pipeline.flags import config_of, config_options
     from pipeline.labelled_commands import evaluate, tune
+    from pipeline.reading_commands import report, show
     from pipeline.running_commands import run, stream, watch
 except KeyboardInterrupt:
     # These take seconds to import, and there is no main() yet to hear of it.
@@ -44,6 +45,7 @@ def newsdedup() -> None:
     Begin with:
       newsdedup run --input 'examples/articles/*' --output out
       newsdedup show out
+      newsdedup report out --html report.html
     """
 
 
@@ -51,39 +53,8 @@ for command in (run, watch, stream):
     newsdedup.add_command(command)
 
 
-@newsdedup.command(
-    short_help="Look at the stories of a run, at one story, or at one article."
-)
-@click.argument("output", metavar="OUT")
-@click.option(
-    "--story", metavar="ID", help="one story with its members and relations, or: largest"
-)
-@click.option("--article", metavar="ID", help="one article and why it is where it is")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="stories listed, the largest first",
-)
-def show(output: str, story: str | None, article: str | None, limit: int) -> None:
-    """Look at what a run wrote to OUT.
-
-    \b
-    newsdedup show out
-    newsdedup show out --story ID
-    newsdedup show out --article ID
-    """
-    from pipeline.show import show_article, show_stories, show_story
-
-    if story is not None and article is not None:
-        raise click.UsageError("--story and --article exclude each other, got both")
-    if story is not None:
-        show_story(output, story)
-    elif article is not None:
-        show_article(output, article)
-    else:
-        show_stories(output, limit)
+for reading in (show, report):
+    newsdedup.add_command(reading)
 
 
 @newsdedup.command(short_help="Print how likely a pair of a given similarity is proposed.")

@@ -1,6 +1,7 @@
 """Fixtures for all tests: a transform applied to a list gives a list."""
 
 import collections
+import importlib.util
 import pickle
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -82,3 +83,39 @@ def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with PubSubServer() as server:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
         yield server
+
+
+@pytest.fixture(scope="session")
+def made_run() -> Any:
+    """Give the module that makes output folders without a run."""
+    path = Path(__file__).parent / "made_run.py"
+    spec = importlib.util.spec_from_file_location("made_run", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def large_page(tmp_path_factory: pytest.TempPathFactory, made_run: Any) -> Path:
+    """Give the report of a run of thirty thousand articles."""
+    from pipeline.report import write_report
+
+    folder = tmp_path_factory.mktemp("large")
+    articles = list(made_run.many_articles(30_000))
+    matches = [
+        {
+            "article_id": row["matched_article_id"],
+            "matched_article_id": row["article_id"],
+            "question": "story",
+            "accepted": True,
+            "rule": "average link, story score 0.70",
+            "story_score": 0.7,
+        }
+        for row in articles
+        if row["matched_article_id"]
+    ]
+    made_run.write_run(str(folder), articles, matches=matches)
+    write_report(str(folder), folder / "report.html")
+    return folder / "report.html"

@@ -45,7 +45,7 @@ PACKED = (
     (re.compile(rb"\xfd7zXZ\0"), "xz"),
     (re.compile(rb"PAR1\x15"), "Parquet"),
 )
-DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w-]{2,40})""", re.I)
+DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*+=\s*+["']?\s*+([\w-]{2,40})""", re.I)
 
 
 def opened(path: str, codec: str | None) -> pa.NativeFile:

@@ -54,7 +54,7 @@ def check_output(output: str, *, overwrite: bool) -> None:
 
     Raises:
       ValueError: if it holds an earlier run and `overwrite` is off, anything that is not
-        ours, or the staging folder of a run that is still at work; or if it cannot be
+        ours, a link, or the staging folder of a run that is still at work; or if it cannot be
         the name of a folder.
     """
     if not output.strip() or set(output) & set("*?[]") or output.endswith("://"):
@@ -68,6 +68,7 @@ def check_output(output: str, *, overwrite: bool) -> None:
         raise ValueError(f"output folder {output} cannot be listed: {error}") from error
     if is_file:
         raise ValueError(f"output must name a folder, {output} is a file")
+    check_links(output)
     root = output.rstrip("/") + "/"
     for metadata in found.metadata_list:
         name = metadata.path.removeprefix(root)
@@ -89,6 +90,23 @@ def check_output(output: str, *, overwrite: bool) -> None:
         raise ValueError(
             f"output folder {output} holds an earlier run already; --overwrite replaces it"
         )
+
+
+def check_links(output: str) -> None:
+    """Refuse a local output folder with links in it: what is replaced would lie elsewhere.
+
+    Raises:
+      ValueError: if it holds one, or a folder of it does.
+    """
+    if "://" in output:
+        return
+    folders = [output]
+    while folders and os.path.isdir(folder := folders.pop()):
+        for entry in os.scandir(folder):
+            if entry.is_symlink():
+                raise ValueError(f"output folder must hold no links, {entry.path} is one")
+            if entry.is_dir():
+                folders.append(entry.path)
 
 
 def file_contents(files: Sequence[str]) -> dict[str, str]:

@@ -114,7 +114,7 @@ def earlier_runs(
     Raises:
       ValueError: if earlier runs decided by other settings or models, but in a rebuild.
     """
-    before = {**manifest["config"], **manifest["models"]}
+    before = {**manifest.get("config", {}), **manifest.get("models", {})}
     differing = differing_settings(before, {**dataclasses.asdict(config), **models})
     if differing and not additions.rebuild:
         told = ", ".join(

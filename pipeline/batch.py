@@ -23,9 +23,9 @@ from apache_beam.runners.runner import PipelineResult
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
-from pipeline.incremental import Additions, earlier_runs
+from pipeline.incremental import EMBEDDING_MODEL, Additions, earlier_runs
 from pipeline.show import read_table
-from transforms.embedding_model import load_model
+from transforms.embedding_model import load_model, model_digest
 from transforms.listing import file_identities, matched_files
 from transforms.main_content import page_model
 from transforms.parquet import (
@@ -54,8 +54,8 @@ def check_output(output: str, *, overwrite: bool) -> None:
 
     Raises:
       ValueError: if it holds an earlier run and `overwrite` is off, anything that is not
-        ours, a link, or the staging folder of a run that is still at work; or if it cannot be
-        the name of a folder.
+        ours, a link, or the staging folder of a run that is still at work; or if it
+        cannot be the name of a folder.
     """
     if not output.strip() or set(output) & set("*?[]") or output.endswith("://"):
         raise ValueError(
@@ -130,6 +130,8 @@ def model_contents(config: Config) -> dict[str, str]:
         files = file_contents([file.path for file in os.scandir(folder)])
         digest = hashlib.sha256(json.dumps(sorted(files.values())).encode())
         found[kind] = digest.hexdigest()[:16]
+    if config.uses_model:
+        found[EMBEDDING_MODEL] = model_digest(config.embedding_model)
     return found
 
 

@@ -50,6 +50,10 @@ from transforms.story_scoring import COMPARED, LateVectors
 # Settings that say where models are, which count by their content, or how much is read.
 _FREE = ("known_furniture", "page_model", "story_model", "block_size")
 
+# What the content of the embedding model is called beside the settings. Runs of before it
+# was noted tell nothing of it.
+EMBEDDING_MODEL = "embedding model"
+
 
 @dataclasses.dataclass(frozen=True)
 class Additions:
@@ -379,5 +383,6 @@ def differing_settings(
     return {
         name: (before.get(name), value)
         for name, value in now.items()
-        if name not in _FREE and before.get(name) != value
+        if name not in _FREE
+        and before.get(name, value if name == EMBEDDING_MODEL else None) != value
     }

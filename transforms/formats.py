@@ -168,7 +168,9 @@ def json_rows(
         return
     values = sum(map(whole.count, _VALUE_MARKS))
     if values > MAX_ARRAY_VALUES:
-        detail = f"a JSON file, got {values:,} values, must have at most {MAX_ARRAY_VALUES:,}"
+        detail = (
+            f"a JSON file, got {values:,} values, must have at most {MAX_ARRAY_VALUES:,}"
+        )
         yield Reject(1, "too_long", detail)
         return
     parsed = _parsed(1, whole)
@@ -295,8 +297,8 @@ def _expansion(metadata: pq.FileMetaData, wanted: Container[str]) -> str | None:
                 FREE_BYTES, MOST_EXPANSION * packed
             ):
                 return (
-                    f"a column of a Parquet file, got {size:,} bytes out of {packed:,}, must "
-                    f"become at most {FREE_BYTES:,} or {MOST_EXPANSION} times as many"
+                    f"a column of a Parquet file, got {size:,} bytes out of {packed:,}, "
+                    f"must become at most {FREE_BYTES:,} or {MOST_EXPANSION} times as many"
                 )
     return None
 

@@ -340,7 +340,11 @@ _GALLERY = re.compile(r"Photos?: ")
 _GALLERY_END = re.compile(r"Hide Caption \d+ of \d+ ?")
 # What opens a line, or ends it, of a caption or a credit that was run into the text.
 _SEGMENTS = (
-    ("caption", "Photo", re.compile(r"^(?:CLOSE )?Buy Photo .{0,600}?\(Photo: [^)]{1,80}\) ?")),
+    (
+        "caption",
+        "Photo",
+        re.compile(r"^(?:CLOSE )?Buy Photo .{0,600}?\(Photo: [^)]{1,80}\) ?"),
+    ),
     (
         "caption",
         "hoto: ",

@@ -236,14 +236,14 @@ def _amiss(manifest: Mapping[str, Any]) -> str | None:
             return "a run must name its files"
     for table, listed in manifest["tables"].items():
         for part in listed if isinstance(listed, list) else [listed]:
-            name = part.get("name") if isinstance(part, dict) else None
-            folder, _, file = str(name).partition("/")
+            found = part if isinstance(part, dict) else {}
+            folder, _, file = str(found.get("name")).partition("/")
             if folder != table or not PART_NAME.fullmatch(file):
-                return f"table {table!r} must name files of its own, got {name!r}"
-            if not (isinstance(part.get("rows"), int) and part["rows"] >= 0):
-                return f"{name} must have a number of rows"
-            if not isinstance(part.get("statistics"), dict):
-                return f"{name} must have statistics"
+                return f"table {table!r} must name files of its own, got {found!r}"
+            if not (isinstance(found.get("rows"), int) and found["rows"] >= 0):
+                return f"{table}/{file} must have a number of rows"
+            if not isinstance(found.get("statistics"), dict):
+                return f"{table}/{file} must have statistics"
     return None
 
 

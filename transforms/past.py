@@ -97,7 +97,9 @@ def read_part(
         raise ValueError(f"{path} must be a file of an earlier run, got {error}") from error
     rows = concatenate(table.to_batches(), table.schema)
     for first, other in _LISTS_ALIKE:
-        if {first, other} <= set(rows.schema.names) and not _are_as_long(rows, first, other):
+        if {first, other} <= set(rows.schema.names) and not _are_as_long(
+            rows, first, other
+        ):
             raise ValueError(
                 f"{path} must be a file of an earlier run, got lists of other lengths in "
                 f"{first} and {other}"

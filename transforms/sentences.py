@@ -33,7 +33,7 @@ _SENTENCE_END = re.compile(
 )
 # How a quotation opens, and how it then closes.
 _QUOTATION_MARKS = {"“": "”", '"': '"', "«": "»", "„": "“", "「": "」"}
-_QUOTATION_MARK = re.compile("[“”\"«»„「」\n]")
+_QUOTATION_MARK = re.compile('[“”"«»„「」\n]')
 _LONGEST_QUOTATION = 2_000
 # A post that is shown in the text, "What it says. — Who says it (@name) May 3", or its
 # writer first: what names the writer, and what may stand between that and a dash or the

@@ -102,11 +102,14 @@ def check_links(output: str) -> None:
         return
     folders = [output]
     while folders and os.path.isdir(folder := folders.pop()):
-        for entry in os.scandir(folder):
-            if entry.is_symlink():
-                raise ValueError(f"output folder must hold no links, {entry.path} is one")
-            if entry.is_dir():
-                folders.append(entry.path)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    raise ValueError(
+                        f"output folder must hold no links, {entry.path} is one"
+                    )
+                if entry.is_dir():
+                    folders.append(entry.path)
 
 
 def file_contents(files: Sequence[str]) -> dict[str, str]:

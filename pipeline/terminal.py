@@ -16,7 +16,8 @@ _JOINERS = "\u200c\u200d"
 # Control and format characters, halves of surrogate pairs, line and paragraph separators.
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
-_USER = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+# A path loses one of its two slashes.
+_USER = re.compile(r"(:/{1,2})[^/\s@]+(?=@)")
 _SIGNED = re.compile(
     r"(?<=[?&])((?:x-(?:goog|amz)-[\w-]+|sig|signature|(?:access_|api_?)?(?:token|key)|password)=)"
     r"[^&\s]+",
@@ -45,7 +46,7 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("https://me:word@store.example/a?sig=abc&b=1")
     'https://…@store.example/a?sig=…&b=1'
     """
-    return _SIGNED.sub(r"\1…", _USER.sub("…", text))
+    return _SIGNED.sub(r"\1…", _USER.sub(r"\1…", text))
 
 
 def sentence(text: str) -> str:

@@ -1,5 +1,5 @@
 # Two commands for a newcomer, and what they stand on.
-.PHONY: demo test lint types check lock clean
+.PHONY: demo test lint types check audit lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -29,6 +29,16 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --requirement requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# Known weaknesses of the pinned versions. It asks a database, so it is no part of check;
+# strict, for what a server does not know would pass as sound.
+audit:
+	@test -x $(BIN)/pip-audit || { echo "pip-audit is missing: $(BIN)/pip install '.[audit]'"; exit 1; }
+	@told=$$($(BIN)/pip-audit --strict --requirement requirements.txt --no-deps --disable-pip \
+	--progress-spinner off 2>&1); status=$$?; case "$$told" in \
+	*"not be audited"*|*"not found on PyPI"*|*onnection*|*esolve*|*imed\ out*) \
+	echo "the database of known weaknesses cannot be reached: nothing was audited";; \
+	*) echo "$$told";; esac; exit $$status
 
 # Every version that a fresh install of pyproject.toml resolves to today.
 lock:

@@ -23,9 +23,9 @@ from apache_beam.runners.runner import PipelineResult
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
-from pipeline.incremental import Additions, earlier_runs
+from pipeline.incremental import EMBEDDING_MODEL, Additions, earlier_runs
 from pipeline.show import read_table
-from transforms.embedding_model import load_model
+from transforms.embedding_model import load_model, model_digest
 from transforms.listing import file_identities, matched_files
 from transforms.main_content import page_model
 from transforms.parquet import (
@@ -54,8 +54,8 @@ def check_output(output: str, *, overwrite: bool) -> None:
 
     Raises:
       ValueError: if it holds an earlier run and `overwrite` is off, anything that is not
-        ours, or the staging folder of a run that is still at work; or if it cannot be
-        the name of a folder.
+        ours, a link, or the staging folder of a run that is still at work; or if it
+        cannot be the name of a folder.
     """
     if not output.strip() or set(output) & set("*?[]") or output.endswith("://"):
         raise ValueError(
@@ -68,6 +68,7 @@ def check_output(output: str, *, overwrite: bool) -> None:
         raise ValueError(f"output folder {output} cannot be listed: {error}") from error
     if is_file:
         raise ValueError(f"output must name a folder, {output} is a file")
+    check_links(output)
     root = output.rstrip("/") + "/"
     for metadata in found.metadata_list:
         name = metadata.path.removeprefix(root)
@@ -91,6 +92,26 @@ def check_output(output: str, *, overwrite: bool) -> None:
         )
 
 
+def check_links(output: str) -> None:
+    """Refuse a local output folder with links in it: what is replaced would lie elsewhere.
+
+    Raises:
+      ValueError: if it holds one, or a folder of it does.
+    """
+    if "://" in output:
+        return
+    folders = [output]
+    while folders and os.path.isdir(folder := folders.pop()):
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    raise ValueError(
+                        f"output folder must hold no links, {entry.path} is one"
+                    )
+                if entry.is_dir():
+                    folders.append(entry.path)
+
+
 def file_contents(files: Sequence[str]) -> dict[str, str]:
     """Give 16 hexadecimal digits for each file, which say its name and content.
 
@@ -112,6 +133,8 @@ def model_contents(config: Config) -> dict[str, str]:
         files = file_contents([file.path for file in os.scandir(folder)])
         digest = hashlib.sha256(json.dumps(sorted(files.values())).encode())
         found[kind] = digest.hexdigest()[:16]
+    if config.uses_model:
+        found[EMBEDDING_MODEL] = model_digest(config.embedding_model)
     return found
 
 

@@ -21,6 +21,7 @@ try:
     from pipeline.labelled_commands import evaluate, tune
     from pipeline.reading_commands import report, show
     from pipeline.running_commands import run, stream, watch
+    from pipeline.terminal import sentence, tell_crash
 except KeyboardInterrupt:
     # These take seconds to import, and there is no main() yet to hear of it.
     interrupted()
@@ -87,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run leaves nothing behind and status 130.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.excepthook = tell_crash
     try:
         newsdedup.main(args=arguments, prog_name="newsdedup", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -103,6 +105,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _fail(sentence: str) -> int:
-    print(f"newsdedup: error: {sentence}", file=sys.stderr)
+def _fail(text: str) -> int:
+    print(f"newsdedup: error: {sentence(text)}", file=sys.stderr)
     return 2

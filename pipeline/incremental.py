@@ -50,6 +50,10 @@ from transforms.story_scoring import COMPARED, LateVectors
 # Settings that say where models are, which count by their content, or how much is read.
 _FREE = ("known_furniture", "page_model", "story_model", "block_size")
 
+# What the content of the embedding model is called beside the settings. Runs of before it
+# was noted tell nothing of it.
+EMBEDDING_MODEL = "embedding model"
+
 
 @dataclasses.dataclass(frozen=True)
 class Additions:
@@ -114,7 +118,7 @@ def earlier_runs(
     Raises:
       ValueError: if earlier runs decided by other settings or models, but in a rebuild.
     """
-    before = {**manifest["config"], **manifest["models"]}
+    before = {**manifest.get("config", {}), **manifest.get("models", {})}
     differing = differing_settings(before, {**dataclasses.asdict(config), **models})
     if differing and not additions.rebuild:
         told = ", ".join(
@@ -379,5 +383,6 @@ def differing_settings(
     return {
         name: (before.get(name), value)
         for name, value in now.items()
-        if name not in _FREE and before.get(name) != value
+        if name not in _FREE
+        and before.get(name, value if name == EMBEDDING_MODEL else None) != value
     }

@@ -3,7 +3,6 @@
 import datetime
 import os
 import sys
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.terminal import visible
 from transforms.parquet import MANIFEST, read_manifest, table_files
 
 LARGEST = "largest"
@@ -304,7 +304,7 @@ def _print_rows(
       key: the column of ids, which are never broken: they are wanted for the next look.
     """
     columns = list(zip(headers, *rows, strict=True))
-    widths = [max(cell_len(_visible(cell)) for cell in column) for column in columns]
+    widths = [max(cell_len(visible(cell)) for cell in column) for column in columns]
     widths[text] = min(widths[text], _NARROWEST_TEXT)
     # Three between two columns, one at either end.
     if sum(widths) + 3 * len(widths) - 1 <= console.width:
@@ -313,7 +313,7 @@ def _print_rows(
             style = "dim" if number == key else None
             table.add_column(header, style=style, no_wrap=number != text)
         for row in rows:
-            table.add_row(*(Text(_visible(cell)) for cell in row))
+            table.add_row(*(Text(visible(cell)) for cell in row))
         console.print(table)
         return
     for row in rows:
@@ -331,17 +331,7 @@ def _print_rows(
 
 def _say(console: Console, text: str, *, style: str = "", whole: bool = False) -> None:
     """Print a line; a whole one is broken by the terminal alone, and so no id in it is."""
-    console.print(Text(_visible(text), style=style), soft_wrap=whole)
-
-
-def _visible(text: str) -> str:
-    """Write control characters as escapes: they are none of the terminal's business."""
-    return text if text.isprintable() else "".join(map(_visible_character, text))
-
-
-def _visible_character(character: str) -> str:
-    is_control = unicodedata.category(character) == "Cc"
-    return character.encode("unicode_escape").decode() if is_control else character
+    console.print(Text(visible(text), style=style), soft_wrap=whole)
 
 
 def _time(moment: datetime.datetime | None) -> str:

@@ -30,6 +30,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.window import TimestampedValue
 
 from pipeline.batch import (
+    check_links,
     check_models,
     model_contents,
     remembered_furniture,
@@ -127,7 +128,11 @@ def check_settings(output: str, config: Config) -> None:
             stream.write(json.dumps(now, indent=1).encode())
         return
     with FileSystems.open(path) as stream:
-        before = json.loads(stream.read())
+        content = stream.read()
+    try:
+        before = dict(json.loads(content))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no settings of a stream: {error}") from error
     if differing := differing_settings(before, now):
         told = ", ".join(
             f"{name} was {was} and is {is_now}" for name, (was, is_now) in differing.items()
@@ -231,6 +236,7 @@ def stream(
         raise ValueError(
             f"a stream must have a folder of its own, {output} holds a batch run"
         )
+    check_links(output)
     check_models(config)
     rules = stream_rules(
         config, window_seconds=window_seconds, lookback=lookback, most=most

@@ -35,6 +35,7 @@ from transforms.line_signs import (
 )
 from transforms.lines import Lines
 from transforms.main_content import LEAST_FURNITURE, MENU_LINE
+from transforms.tokens import mix64
 
 # Furniture that two buttons around a line make it one too.
 BUTTONS = frozenset(("ui", "share", "advert", "prompt", "related", "menu"))
@@ -50,6 +51,8 @@ def _mask(reasons: frozenset[str]) -> np.uint32:
     return np.uint32(sum(1 << CODES[reason] for reason in reasons))
 
 
+# Of 64-bit FNV-1a.
+_PRIME = np.uint64(0x100000001B3)
 _BUTTON_MASK, _BESIDE_MASK = _mask(BUTTONS), _mask(BESIDE)
 
 
@@ -76,7 +79,12 @@ def repeats(
         for line in range(offsets[text], offsets[text + 1]):
             if codes[line] or starts[line] == ends[line]:
                 continue
-            place = np.int64(keys[line] & np.uint64(size - 1))
+            # By its bytes: lines that differ in their numbers alone share a key, and a
+            # table of results has a hundred thousand of them.
+            hashed = np.uint64(0)
+            for byte in range(starts[line], ends[line]):
+                hashed = (hashed ^ np.uint64(data[byte])) * _PRIME
+            place = np.int64(mix64(hashed) & np.uint64(size - 1))
             while places[place] >= offsets[text]:
                 other = places[place]
                 if keys[other] == keys[line] and np.array_equal(

@@ -21,6 +21,16 @@ from apache_beam.io.filesystems import FileSystems
 
 # pyarrow decompresses by this much, and what it loses at a break is read again.
 CHUNK_BYTES = 64 << 10
+# Bytes that a compressed file may become without a question, and beyond them how many each
+# of its own may become. News text shrinks to a third or a tenth; what shrinks to less than
+# a two hundredth was made to fill a disk or a memory.
+FREE_BYTES = 16 << 20
+MOST_EXPANSION = 200
+
+
+class ExpansionError(Exception):
+    """A compressed file becomes too large; nothing more of it is read."""
+
 
 # Letters and marks of Western European prose that cp1252 holds beyond ASCII; without
 # "³" and "¹", which is how cp1252 shows the commonest Polish letters of cp1250.
@@ -45,14 +55,19 @@ PACKED = (
     (re.compile(rb"\xfd7zXZ\0"), "xz"),
     (re.compile(rb"PAR1\x15"), "Parquet"),
 )
-DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w-]{2,40})""", re.I)
+DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*+=\s*+["']?\s*+([\w-]{2,40})""", re.I)
 
 
 def opened(path: str, codec: str | None) -> pa.NativeFile:
     """Open a file for reading its bytes, decompressed."""
+    return _opened(path, codec)[1]
+
+
+def _opened(path: str, codec: str | None) -> tuple[pa.NativeFile, pa.NativeFile]:
+    """Open a file; give what reads its own bytes and what reads them decompressed."""
     handle = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     file = pa.PythonFile(handle, "r")
-    return pa.CompressedInputStream(file, codec) if codec else file
+    return file, pa.CompressedInputStream(file, codec) if codec else file
 
 
 def file_chunks(path: str, codec: str | None) -> Iterator[bytes]:
@@ -61,13 +76,22 @@ def file_chunks(path: str, codec: str | None) -> Iterator[bytes]:
     Raises:
       EOFError: after the last byte that could be had, if a compressed file breaks off
         or is corrupt from there on.
+      ExpansionError: if it becomes more than `FREE_BYTES` and more than `MOST_EXPANSION`
+        times what was read of it.
       OSError: if nothing of it can be read.
     """
     seen = 0
-    with opened(path, codec) as stream:
+    file, stream = _opened(path, codec)
+    with stream:
         try:
             while chunk := stream.read(CHUNK_BYTES):
                 seen += len(chunk)
+                if codec and seen > max(FREE_BYTES, MOST_EXPANSION * file.tell()):
+                    raise ExpansionError(
+                        f"a compressed file, got {seen:,} bytes out of {file.tell():,}, "
+                        f"must become at most {FREE_BYTES:,} or {MOST_EXPANSION} times as "
+                        "many"
+                    )
                 yield chunk
         except (OSError, pa.ArrowException) as error:
             if codec is None:

@@ -76,6 +76,29 @@ def model_folder(name: str) -> Iterator[Path]:
         yield folder
 
 
+@functools.lru_cache(maxsize=4)
+def model_digest(name: str) -> str:
+    """Give 16 hexadecimal digits that tell a model's files, wherever they are.
+
+    Args:
+      name: as in `model_folder`.
+
+    Raises:
+      ValueError: as of `model_folder`.
+    """
+    if name == DEFAULT_MODEL:
+        # Checked against it whenever the model is loaded.
+        return DEFAULT_MODEL_SHA256[:16]
+    digest = hashlib.sha256()
+    with _silenced(), model_folder(name) as folder:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix in MODEL_FILES:
+                with path.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").hexdigest()
+                digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()[:16]
+
+
 def _packaged_model() -> Path:
     spec = importlib.util.find_spec(DEFAULT_MODEL_PACKAGE)
     if spec is None or spec.origin is None:

@@ -9,25 +9,49 @@ import codecs
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from transforms.decoding import at_most, declared_text, decoded, lines, looks_binary, opened
+from transforms.decoding import (
+    FREE_BYTES,
+    MOST_EXPANSION,
+    at_most,
+    declared_text,
+    decoded,
+    lines,
+    looks_binary,
+    opened,
+)
 
 FIELDS = ("id", "url", "source", "published_at", "title", "text", "html", "language")
 # Of these a row must have one.
 CONTENT = ("title", "text", "html")
 # An object that has one of these is an article, whatever arrays it holds.
 ARTICLE_FIELDS = ("id", "url", "text", "html")
+# What names an article, and does so in every row that tells of it: none is so long.
+NAME_CHARACTERS = {
+    "id": 2_048,
+    "url": 8_192,
+    "source": 512,
+    "published_at": 512,
+    "language": 512,
+}
+# Lines of a text; every one can become a row that names article and source.
+MAX_LINES = 200_000
 # A JSON array must be held to be parsed; above this, write JSON lines.
 MAX_ARRAY_BYTES = 256 << 20
+# Values in it, by the marks that part them. Each takes a hundred bytes when it is parsed.
+MAX_ARRAY_VALUES = 16_000_000
+_VALUE_MARKS = (b",", b"[", b"{")
 # A line that ends so is the beginning of a value of several lines.
 OPEN_ENDS = (b"[", b"{", b",", b":")
 NAMES_CHARACTERS = 60
+# Where all names together are so short, each is.
+_SHORT_NAMES = min(NAME_CHARACTERS.values())
 _TEXT_OR_NONE = frozenset({str, type(None)})
 
 
@@ -71,10 +95,10 @@ def json_value(data: bytes) -> tuple[object, bool]:
             return json_value(guess.encode())[0], True
         try:
             value = json.loads(text, parse_constant=_null, parse_float=_finite)
+            written = json.dumps(value, ensure_ascii=False)
         except (ValueError, RecursionError):
             place = f"character {error.pos + 1:,} of {len(text):,}"
             raise ValueError(f"{error.msg} at {place}") from None
-        written = json.dumps(value, ensure_ascii=False)
         whole = written.encode(errors="ignore").decode()
         return orjson.loads(whole), whole != written
 
@@ -142,6 +166,13 @@ def json_rows(
         return
     if not whole or whole.isspace():
         return
+    values = sum(map(whole.count, _VALUE_MARKS))
+    if values > MAX_ARRAY_VALUES:
+        detail = (
+            f"a JSON file, got {values:,} values, must have at most {MAX_ARRAY_VALUES:,}"
+        )
+        yield Reject(1, "too_long", detail)
+        return
     parsed = _parsed(1, whole)
     if isinstance(parsed, Reject):
         yield parsed
@@ -155,7 +186,8 @@ def _first_line(chunks: Iterator[bytes]) -> tuple[bytes, bool]:
     """Read until there is more than a line; give what was read and whether there is."""
     head = bytearray()
     for chunk in chunks:
-        head += chunk
+        # Blank lines before the first tell nothing, and would be looked at again and again.
+        head += chunk if head else chunk.lstrip()
         # To look at all of it with every chunk would take minutes for one long line.
         if b"\n" in chunk and head.strip().count(b"\n"):
             return bytes(head), True
@@ -212,7 +244,20 @@ def parquet_rows(
     """Give the rows of a Parquet file, one batch of its row groups held at a time."""
     wanted = {fields.get(name, name): name for name in FIELDS}
     with opened(path, None) as stream:
-        file = pq.ParquetFile(stream, buffer_size=1 << 20)
+        metadata = pq.read_metadata(stream)
+        # Texts come as the dictionaries that they were stored as: a value that stands in
+        # every row, of a file of a few kilobytes, would otherwise be written out for each.
+        texts = [
+            field.name
+            for field in metadata.schema.to_arrow_schema()
+            if field.name in wanted and any(is_kind(field.type) for is_kind in TEXT_KINDS)
+        ]
+        file = pq.ParquetFile(
+            stream, metadata=metadata, buffer_size=1 << 20, read_dictionary=texts
+        )
+        if detail := _expansion(metadata, wanted):
+            yield Reject(1, "too_long", detail)
+            return
         names = [name for name in file.schema_arrow.names if name in wanted]
         if twice := [name for name in set(names) if names.count(name) > 1]:
             detail = f"a column must stand once, got {min(twice)} several times"
@@ -234,10 +279,39 @@ def parquet_rows(
                 yield Row(position, {**others, **found}, False)
 
 
+TEXT_KINDS = (
+    pa.types.is_string,
+    pa.types.is_binary,
+    pa.types.is_large_string,
+    pa.types.is_large_binary,
+)
+
+
+def _expansion(metadata: pq.FileMetaData, wanted: Container[str]) -> str | None:
+    """Say what of a Parquet file becomes too large when it is decompressed."""
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            packed, size = column.total_compressed_size, column.total_uncompressed_size
+            if column.path_in_schema in wanted and size > max(
+                FREE_BYTES, MOST_EXPANSION * packed
+            ):
+                return (
+                    f"a column of a Parquet file, got {size:,} bytes out of {packed:,}, "
+                    f"must become at most {FREE_BYTES:,} or {MOST_EXPANSION} times as many"
+                )
+    return None
+
+
 def _column_values(column: pa.Array, is_time: bool) -> list[object]:
     """Give a column as text, bytes, numbers; a value of another type as that type."""
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        # Each value once, however often it stands there.
+        places = column.indices.to_pylist()
+        used = sorted({place for place in places if place is not None})
+        values = _column_values(column.dictionary.take(pa.array(used, pa.int64())), is_time)
+        by_place = {None: None, **dict(zip(used, values, strict=True))}
+        return [by_place[place] for place in places]
     kind = column.type
     if is_time and pa.types.is_timestamp(kind) and kind.tz:
         # UTC is how it is stored; other zones would need a zone database.
@@ -286,8 +360,10 @@ def raw_values(
         plain = cast(dict[str, str | None], found)
         has_content = plain["text"] or plain["title"] or plain["html"]
         # Where all together are not too long, none is.
-        if has_content and characters(plain) <= max_row_bytes:
-            return plain, row.repaired
+        if has_content and characters(plain) <= min(max_row_bytes, MAX_LINES):
+            names = sum(len(plain[name] or "") for name in NAME_CHARACTERS)
+            if names <= _SHORT_NAMES:
+                return plain, row.repaired
     texts: dict[str, str | None] = {}
     repaired = row.repaired
     # The id comes first, so that the reject of a later field knows it.
@@ -298,9 +374,8 @@ def raw_values(
             return Reject(row.position, "wrong_type", str(error), texts.get("id"))
         except UnicodeError as error:
             return Reject(row.position, "undecodable", str(error), texts.get("id"))
-        if text and len(text) > max_row_bytes:
-            reject = too_long(row.position, f"{name}, got {len(text):,}", max_row_bytes)
-            return reject._replace(article_id=texts.get("id"))
+        if text and (detail := _excess(name, text, max_row_bytes)):
+            return Reject(row.position, "too_long", detail, texts.get("id"))
         texts[name] = text
         repaired = repaired or mended
     if all(texts[name] is None for name in CONTENT):
@@ -311,6 +386,20 @@ def raw_values(
             detail = f"neither text nor title; --field maps other names, got {others}"
             return Reject(row.position, "no_text", detail, texts["id"])
     return texts, repaired
+
+
+def _excess(name: str, text: str, max_row_bytes: int) -> str | None:
+    """Say in what a value is too long."""
+    most = NAME_CHARACTERS.get(name)
+    if most is not None and len(text) > most:
+        return f"{name}, got {len(text):,} characters, must have at most {most:,}"
+    if len(text) > max_row_bytes:
+        return too_long(1, f"{name}, got {len(text):,}", max_row_bytes).detail
+    if name == "text" and len(text) > MAX_LINES:
+        count = len(text.splitlines())
+        if count > MAX_LINES:
+            return f"a text, got {count:,} lines, must have at most {MAX_LINES:,}"
+    return None
 
 
 def characters(texts: Mapping[str, str | None]) -> int:

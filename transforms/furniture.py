@@ -72,8 +72,11 @@ _COMMA_CREDIT = re.compile(
     r"[A-ZÀ-Þ][\w.’'-]*(?:(?:,|,? (?:and|und|et|y|e|&))? [A-ZÀ-Þ][\w.’'-]*){0,11}"
     r"(?: ?[,|/•·–—-] ?|(?<=[a-z])(?=[A-Z]))([A-Z@].{1,40})"
 )
+# "JaneDoe/GettyImages", "Jane Doe / AP": words run together, and each way to part them
+# would be tried if the space between two were not asked for.
 _OUTLET_CREDIT = re.compile(
-    r"(?:[A-ZÀ-Þ][\w.’'-]*\.? ?){2,4}/ ?(?:[A-Z][\w.’'-]* ?){1,4}(?:via .{2,30})?"
+    r"(?=(?:[^/]*?[A-ZÀ-Þ]){2})[A-ZÀ-Þ][\w.’'-]*(?: [A-ZÀ-Þ][\w.’'-]*){0,3} ?"
+    r"/ ?[A-Z][\w.’'-]*(?: [A-Z][\w.’'-]*){0,3} ?(?:via .{2,30})?"
 )
 _CLIP = re.compile(
     r"\d{1,2}:\d\d (?![AP]\.?M)[A-Z“‘'\"][^.!?]{8,140}(?:[?!]| Pause)?"
@@ -331,9 +334,12 @@ def _is_photo_credit(inside: str) -> bool:
     return False
 
 
-# A gallery or a caption that was run into the text around it.
+# A gallery that was run into the text around it begins and ends so.
+_GALLERY_REACH = 1_500
+_GALLERY = re.compile(r"Photos?: ")
+_GALLERY_END = re.compile(r"Hide Caption \d+ of \d+ ?")
+# What opens a line, or ends it, of a caption or a credit that was run into the text.
 _SEGMENTS = (
-    ("caption", "ide Caption", re.compile(r"Photos?: .{0,1500}?Hide Caption \d+ of \d+ ?")),
     (
         "caption",
         "Photo",
@@ -354,6 +360,8 @@ _SEGMENTS = (
         ),
     ),
 )
+# Longer than what any of them finds at one end of a line: more is not searched.
+_SEGMENT_REACH = 2_000
 
 
 def cut_segments(line: str) -> tuple[str, list[tuple[str, str]]]:
@@ -364,8 +372,32 @@ def cut_segments(line: str) -> tuple[str, list[tuple[str, str]]]:
       segments: each cut passage and its reason.
     """
     segments: list[tuple[str, str]] = []
+    if "ide Caption" in line:
+        line, cuts = _without_galleries(line)
+        segments += [(cut.strip(), "caption") for cut in cuts]
     for reason, sign, pattern in _SEGMENTS:
         if sign in line:
-            segments += [(cut.strip(), reason) for cut in pattern.findall(line)]
-            line = pattern.sub("", line)
+            start = 0 if reason == "caption" else max(0, len(line) - _SEGMENT_REACH)
+            if found := pattern.search(line, start, start + _SEGMENT_REACH):
+                segments.append((found[0].strip(), reason))
+                line = line[: found.start()] + line[found.end() :]
     return line.strip(), segments
+
+
+def _without_galleries(line: str) -> tuple[str, list[str]]:
+    """Cut what lies between the beginning of a gallery and the nearest end of one.
+
+    Looked for from the ends: as one pattern, every beginning without an end would look
+    ahead as far as a gallery may reach.
+    """
+    kept, cuts, place = [], [], 0
+    for end in _GALLERY_END.finditer(line):
+        # From the longest beginning that may reach so far; a shorter one begins later.
+        first = max(place, end.start() - _GALLERY_REACH - len("Photos: "))
+        for start in _GALLERY.finditer(line, first, end.start()):
+            if end.start() - start.end() <= _GALLERY_REACH:
+                kept.append(line[place : start.start()])
+                cuts.append(line[start.start() : end.end()])
+                place = end.end()
+                break
+    return "".join((*kept, line[place:])), cuts

@@ -90,9 +90,15 @@ def kept_lines(kept: pa.RecordBatch) -> ArticleLines:
     ends = np.repeat(offsets[1:], np.diff(offsets) == 0)
     keys, words = np.insert(keys, ends, 0), np.insert(words, ends, 0)
     lines = np.maximum(np.diff(offsets), 1)
-    sketches, owners = _sketches(
-        *list_column(kept, "sketch"), list_column(kept, "sketch_lines")[0]
-    )
+    hashes, bounds = list_column(kept, "sketch")
+    places, _ = list_column(kept, "sketch_lines")
+    sizes = np.diff(bounds)
+    # Whoever may write to the folder of an earlier run must not write to memory.
+    if (sizes > SKETCH_SIZE).any() or (places >= np.repeat(lines, sizes)).any():
+        raise ValueError(
+            f"a sketch must hold at most {SKETCH_SIZE} hashes, of lines of its article"
+        )
+    sketches, owners = _sketches(hashes, bounds, places)
     return ArticleLines(
         articles=column(kept, "article_key"),
         sources=source_keys(kept.column("source")),

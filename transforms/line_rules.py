@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from schemas.batch import list_array, list_column, with_column
 from transforms.credits import dateline_name, names_rights
-from transforms.furniture import REASONS, line_reason
+from transforms.furniture import LONGEST_LINE, REASONS, line_reason
 from transforms.line_contexts import SKETCH_SIZE, article_sketches
 from transforms.line_hints import RIGHTS, SUSPECT, line_hints
 from transforms.line_signs import CLOSING, DASH
@@ -125,8 +125,14 @@ def read_rules(texts: pa.Array, titles: pa.Array) -> RuledLines:
     )
 
 
-# A quarter of the lines of scraped pages have been seen before, nearly all of them short.
-@functools.lru_cache(maxsize=1 << 16)
 def _read_line(line: str) -> int:
     """Give the code of a line's reason, and RIGHTS above it."""
+    # What is remembered of lines is bounded by their number, so it must be by their length.
+    read = _read_short_line if len(line) <= LONGEST_LINE else _read_short_line.__wrapped__
+    return read(line)
+
+
+# A quarter of the lines of scraped pages have been seen before, nearly all of them short.
+@functools.lru_cache(maxsize=1 << 16)
+def _read_short_line(line: str) -> int:
     return CODES[line_reason(line)] | (RIGHTS << 8 if names_rights(line) else 0)

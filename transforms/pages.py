@@ -15,8 +15,14 @@ from typing import NamedTuple
 
 from transforms.language import IDEOGRAPHS
 
-# A page above this takes the extractor minutes; none that is an article is so long.
+# A page above these takes the extractor minutes, for what it does with a tag takes longer
+# the more stand beside it; none that is an article is so long.
 MAX_HTML_CHARACTERS = 5_000_000
+MAX_TAGS = 40_000
+MAX_ATTRIBUTES = 2_000
+# Only so long a tag can have more. What stands in quotation marks is no attribute.
+_LONG_TAG = re.compile(r"<[a-zA-Z][^<>]{8000,}+")
+_QUOTED = re.compile(r"\"[^\"]*\"")
 
 # A first line that is no title: the buttons, dates and credits that open a scraped page.
 OPENING_FURNITURE = re.compile(
@@ -41,6 +47,24 @@ class Extract(NamedTuple):
     source: str | None = None
 
 
+def page_excess(html: str) -> str | None:
+    """Say in what a page is too large to be read; None if it is not."""
+    if len(html) > MAX_HTML_CHARACTERS:
+        return (
+            f"a page, got {len(html):,} characters, must have at most "
+            f"{MAX_HTML_CHARACTERS:,}"
+        )
+    if (tags := html.count("<")) > MAX_TAGS:
+        return f"a page, got {tags:,} tags, must have at most {MAX_TAGS:,}"
+    for tag in _LONG_TAG.findall(html):
+        if (attributes := len(_QUOTED.sub("", tag).split())) > MAX_ATTRIBUTES:
+            return (
+                f"a tag of a page, got {attributes:,} attributes, must have at most "
+                f"{MAX_ATTRIBUTES:,}"
+            )
+    return None
+
+
 def read_page(html: str, *, wants_text: bool, latest: datetime.datetime) -> Extract:
     """Find the article of a page and what the page says of it.
 
@@ -48,8 +72,11 @@ def read_page(html: str, *, wants_text: bool, latest: datetime.datetime) -> Extr
       html: the page.
       wants_text: if not, only title, time and site are looked for.
       latest: no time after it is looked for.
+
+    Returns:
+      Nothing of a page that `page_excess` says is too large.
     """
-    if len(html) > MAX_HTML_CHARACTERS:
+    if page_excess(html):
         return Extract()
     # Takes a second to import, and only pages need it.
     import trafilatura

@@ -42,7 +42,7 @@ REPEATING = (
 )
 
 # What a file of ours is called in the folder of its table.
-PART_NAME = re.compile(r"part-\d{5}-[0-9a-f]{8}\.parquet")
+PART_NAME = re.compile(r"part-[0-9]{5}-[0-9a-f]{8}\.parquet")
 OWNER = "owner.json"
 
 # Held while a run of this process is put in force.
@@ -171,12 +171,12 @@ def living_owner(path: str) -> str | None:
     try:
         owner = json.loads(content)
         host, process = str(owner["host"]), int(owner["process"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if host == socket.gethostname():
         try:
             os.kill(process, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):
             return None
         except PermissionError:
             pass
@@ -185,6 +185,9 @@ def living_owner(path: str) -> str | None:
 
 def read_manifest(output: str) -> dict[str, Any] | None:
     """Read what is in force in an output folder; null if no run has finished there.
+
+    What it names is read, written anew and deleted, so it can name nothing but files of
+    tables in its own folder.
 
     Raises:
       ValueError: if the manifest is not one of ours, or of a later version.
@@ -197,14 +200,51 @@ def read_manifest(output: str) -> dict[str, Any] | None:
     try:
         manifest = json.loads(content)
         schema, version = manifest["schema"], manifest["version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is not a manifest of newsdedup: {error}") from error
     if schema != MANIFEST_SCHEMA or version != MANIFEST_VERSION:
         raise ValueError(
             f"{path} must be {MANIFEST_SCHEMA} version {MANIFEST_VERSION}, "
             f"got {schema} version {version}"
         )
+    if amiss := _amiss(manifest):
+        raise ValueError(f"{path} is not a manifest of newsdedup: {amiss}")
     return dict(manifest)
+
+
+# What a manifest has beside its tables, and of what type each is.
+_MANIFEST_TYPES = {
+    "commit": str,
+    "run_id": str,
+    "config": dict,
+    "models": dict,
+    "runs": list,
+    "statistics": dict,
+    "tables": dict,
+}
+
+
+def _amiss(manifest: Mapping[str, Any]) -> str | None:
+    """Say what of a manifest could not have been written here."""
+    for name, kind in _MANIFEST_TYPES.items():
+        if not isinstance(manifest.get(name, kind()), kind):
+            return f"{name} must be of type {kind.__name__}"
+    if missing := {"commit", "runs", "tables"} - set(manifest):
+        return f"it has no {min(missing)}"
+    for run in manifest["runs"]:
+        if not (isinstance(run, dict) and isinstance(run.get("files"), list)):
+            return "a run must name its files"
+    for table, listed in manifest["tables"].items():
+        for part in listed if isinstance(listed, list) else [listed]:
+            found = part if isinstance(part, dict) else {}
+            folder, _, file = str(found.get("name")).partition("/")
+            if folder != table or not PART_NAME.fullmatch(file):
+                return f"table {table!r} must name files of its own, got {found!r}"
+            if not (isinstance(found.get("rows"), int) and found["rows"] >= 0):
+                return f"{table}/{file} must have a number of rows"
+            if not isinstance(found.get("statistics"), dict):
+                return f"{table}/{file} must have statistics"
+    return None
 
 
 def table_files(output: str, manifest: Mapping[str, Any], table: str) -> list[str]:

@@ -50,7 +50,7 @@ from transforms.normalisation import (
     utf8,
     with_values,
 )
-from transforms.pages import read_page, split_title, without_title
+from transforms.pages import page_excess, read_page, split_title, without_title
 
 PLAIN_TEXT = re.compile(r"\.txt(\.gz|\.zst)?$", re.I)
 
@@ -201,13 +201,15 @@ def _rejects(columns: Columns, raw: pa.RecordBatch) -> pa.RecordBatch:
         address = identifying_url(url) if url else None
         field = "text" if row["html"] is None else "html"
         length = len(row[field] or "")
+        excess = page_excess(row["html"]) if row["html"] else None
         found.append(
             {
                 "file": row["file"],
                 "position": row["position"],
                 "article_id": given_id or (article_hash(address) if address else None),
-                "reason": "no_text",
-                "detail": f"neither text nor title in {length:,} characters of {field}",
+                "reason": "too_long" if excess else "no_text",
+                "detail": excess
+                or f"neither text nor title in {length:,} characters of {field}",
             }
         )
     return pa.RecordBatch.from_pylist(found, schema=REJECT)

@@ -79,8 +79,11 @@ def read_part(
       columns: names; None: all.
       filters: which rows; None: all.
 
+    What is read goes through compiled loops, which trust it: texts are checked to be
+    UTF-8, and lists that belong together to be of one length.
+
     Raises:
-      ValueError: if the file is gone or broken.
+      ValueError: if the file is gone or broken, or holds what no run has written.
     """
     try:
         with FileSystems.open(path, compression_type="uncompressed") as stream:
@@ -89,9 +92,35 @@ def read_part(
                 table = pq.ParquetFile(stream).read(columns=names)
             else:
                 table = pq.read_table(stream, columns=names, filters=filters)
+        table.validate(full=True)
     except (OSError, pa.ArrowException) as error:
         raise ValueError(f"{path} must be a file of an earlier run, got {error}") from error
-    return concatenate(table.to_batches(), table.schema)
+    rows = concatenate(table.to_batches(), table.schema)
+    for first, other in _LISTS_ALIKE:
+        if {first, other} <= set(rows.schema.names) and not _are_as_long(
+            rows, first, other
+        ):
+            raise ValueError(
+                f"{path} must be a file of an earlier run, got lists of other lengths in "
+                f"{first} and {other}"
+            )
+    return rows
+
+
+# Of each article these lists are equally long.
+_LISTS_ALIKE = (
+    ("terms", "term_counts"),
+    ("lead_terms", "lead_term_counts"),
+    ("names", "name_counts"),
+    ("lead_names", "lead_name_counts"),
+    ("line_keys", "line_words"),
+    ("sketch", "sketch_lines"),
+)
+
+
+def _are_as_long(rows: pa.RecordBatch, first: str, other: str) -> bool:
+    lengths = (pc.list_value_length(rows.column(name)) for name in (first, other))
+    return bool(next(lengths).equals(next(lengths)))
 
 
 def ledger_of(path: str) -> pa.RecordBatch:

@@ -21,7 +21,7 @@ from google.api_core.exceptions import ClientError
 
 from schemas.article import RAW, REJECT
 from schemas.batch import Collections
-from transforms.decoding import file_chunks, unpacked, utf8_chunks
+from transforms.decoding import ExpansionError, file_chunks, unpacked, utf8_chunks
 from transforms.formats import (
     FIELDS,
     Reject,
@@ -68,6 +68,8 @@ def read_rows(
         for row in _rows(path, fields, batch_size, max_row_bytes):
             position = row.position
             yield row
+    except ExpansionError as error:
+        yield Reject(position + 1, "too_long", str(error))
     except EOFError as error:
         detail = f"the compressed file breaks off here: {error}"
         yield Reject(position + 1, "truncated", detail)

@@ -26,16 +26,23 @@ from transforms.vocabulary import look_up
 Rarity: TypeAlias = Callable[[npt.NDArray[np.uint64], str], npt.NDArray[np.floating]]
 
 # A sentence ends at a mark followed by space and a capital, digit or quotation mark, or at
-# a full-width mark, which no space follows.
-_SENTENCE_END = re.compile(r"[.!?…](?:[\"'”’)]\s+|\s+(?=\W*[^\W_a-z]))|[。！？]|\n+")
-_QUOTATION = re.compile(
-    r"“[^”\n]{1,2000}”|\"[^\"\n]{1,2000}\"|«[^»\n]{1,2000}»|„[^“\n]{1,2000}“|「[^」\n]{1,2000}」"
+# a full-width mark, which no space follows. Nobody looks ahead far: a text of marks alone
+# would be read once for each of them.
+_SENTENCE_END = re.compile(
+    r"[.!?…](?:[\"'”’)]\s++|\s++(?=\W{0,20}+[^\W_a-z]))|[。！？]|\n+"
 )
-# A post that is shown in the text: "What it says. — Who says it (@name) May 3", or its
-# writer first.
-_POST = re.compile(r"^(?:[^\n]*[—–―-] ?)?[^\n(]{1,60}\(@\w+\)[^\n]*$", re.MULTILINE)
+# How a quotation opens, and how it then closes.
+_QUOTATION_MARKS = {"“": "”", '"': '"', "«": "»", "„": "“", "「": "」"}
+_QUOTATION_MARK = re.compile('[“”"«»„「」\n]')
+_LONGEST_QUOTATION = 2_000
+# A post that is shown in the text, "What it says. — Who says it (@name) May 3", or its
+# writer first: what names the writer, and what may stand between that and a dash or the
+# beginning of the line.
+_HANDLE = re.compile(r"\(@\w+\)")
+_WRITER = re.compile(r"(?:\A|[—–―-] ?)[^(]{1,60}\Z")
+_WRITER_REACH = 62
 # Shorter sentences are subheads and attributions, alike in any two articles.
-_SIX_WORDS = re.compile(r"(?:\w+\W+){5}\w")
+_SIX_WORDS = re.compile(r"\b(?:\w++\W++){5}\w")
 # Words of a sentence that are looked at.
 _MAX_SENTENCE_WORDS = 200
 
@@ -57,7 +64,32 @@ def without_quotations(text: str) -> str:
     >>> without_quotations("He said “never” and left.")
     'He said   and left.'
     """
-    return _QUOTATION.sub(" ", _POST.sub(" ", text) if "(@" in text else text)
+    if "(@" in text:
+        text = "\n".join(" " if _is_post(line) else line for line in text.split("\n"))
+    marks = [(mark.start(), mark[0]) for mark in _QUOTATION_MARK.finditer(text)]
+    # From the end, so that each mark knows the next one of every kind: to look ahead from
+    # each as far as a quotation may reach takes minutes for a text of opening marks.
+    following: dict[str, int] = {}
+    spans = []
+    for start, mark in reversed(marks):
+        end = following.get(_QUOTATION_MARKS.get(mark, ""), 0)
+        in_line = end < following.get("\n", len(text))
+        if 1 < end - start <= _LONGEST_QUOTATION + 1 and in_line:
+            spans.append((start, end + 1))
+        following[mark] = start
+    kept, place = [], 0
+    for start, end in reversed(spans):
+        if start >= place:
+            kept.append(text[place:start])
+            place = end
+    return " ".join((*kept, text[place:]))
+
+
+def _is_post(line: str) -> bool:
+    return any(
+        _WRITER.search(line, max(0, handle.start() - _WRITER_REACH), handle.start())
+        for handle in _HANDLE.finditer(line)
+    )
 
 
 def content_sentences(text: str) -> list[str]:

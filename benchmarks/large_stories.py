@@ -16,7 +16,7 @@ from pipeline.config import EMBEDDINGS, Config
 from pipeline.labelled import Labelled, fingerprint_corpus, halves, read_labelled
 from pipeline.large_stories import SIZES, measure_large_stories
 from schemas.batch import column
-from transforms.story_model import read_story_model
+from transforms.story_model import shared_story_model
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     places = column(prints, "position") - 1
     gold = np.array(stories, dtype=object)[places]
     _, scored = halves(Labelled("gva", prints.drop_columns(["position"]), gold))
-    model = read_story_model(pathlib.Path(config.story_model_folder))
+    model = shared_story_model(config.story_model_folder)
     print("| members | embedding | B³ recall, mean | least | strangers | F1 of the rest |")
     print("| ---: | --- | ---: | ---: | ---: | ---: |")
     for name in EMBEDDINGS:

@@ -3,31 +3,27 @@
 import contextlib
 import dataclasses
 import datetime
-import gc
 import hashlib
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.runner import PipelineResult
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
 from pipeline.incremental import EMBEDDING_MODEL, Additions, earlier_runs
+from pipeline.launching import Target, run_to_end, target
 from pipeline.show import read_table
 from transforms.embedding_model import load_model, model_digest
-from transforms.listing import file_identities, matched_files
-from transforms.main_content import page_model
+from transforms.listing import absolute, file_identities, matched_files
+from transforms.main_content import model_path, page_model
 from transforms.parquet import (
     COMMITTING,
     MANIFEST,
@@ -130,11 +126,11 @@ def model_contents(config: Config) -> dict[str, str]:
         folders["story model"] = config.story_model_folder
     found = {}
     for kind, folder in folders.items():
-        files = file_contents([file.path for file in os.scandir(folder)])
+        files = file_contents([file.path for file in os.scandir(model_path(folder))])
         digest = hashlib.sha256(json.dumps(sorted(files.values())).encode())
         found[kind] = digest.hexdigest()[:16]
     if config.uses_model:
-        found[EMBEDDING_MODEL] = model_digest(config.embedding_model)
+        found[EMBEDDING_MODEL] = model_digest(config.embedding_model_folder)
     return found
 
 
@@ -217,7 +213,49 @@ def remembered_furniture(folders: Iterable[str]) -> pa.RecordBatch | None:
     return remembered_lines(*columns)
 
 
+class Job(NamedTuple):
+    """A run that is ready to begin: checked and built, nothing written so far.
+
+    Attributes:
+      pipeline: that does all of it, and puts it in force last.
+      output: folder of the tables.
+      staging: folder inside it that this attempt writes to.
+      target: where it runs.
+    """
+
+    pipeline: beam.Pipeline
+    output: str
+    staging: str
+    target: Target
+
+
 def run(
+    patterns: Sequence[str], output: str, config: Config, **given: Any
+) -> dict[str, Any]:
+    """Read articles, find copies and stories, write the tables; give the manifest.
+
+    Everything that can be refused is refused before anything is written.
+
+    Args:
+      patterns: globs of input files.
+      output: folder of the tables.
+      config: settings.
+      given: as of `prepare`.
+
+    Raises:
+      ValueError: if a setting, the input, the output folder or the model is refused.
+      RuntimeError: if the run failed.
+    """
+    job = prepare(patterns, output, config, **given)
+    if job is not None:
+        finish(job)
+    manifest = read_manifest(output)
+    if manifest is None:
+        raise ValueError(f"a finished run must leave {MANIFEST} in {output}, found none")
+    return manifest
+
+
+def prepare(
     patterns: Sequence[str],
     output: str,
     config: Config,
@@ -229,10 +267,9 @@ def run(
     run_id: str | None = None,
     beam_flags: Sequence[str] = (),
     batch_size: int = 2_000,
-) -> dict[str, Any]:
-    """Read articles, find copies and stories, write the tables; give the manifest.
-
-    Everything that can be refused is refused before anything is written.
+    dry_run: bool = False,
+) -> Job | None:
+    """Check a run and build its job; None if the output folder holds all of it already.
 
     Args:
       patterns: globs of input files.
@@ -246,80 +283,90 @@ def run(
       run_id: name of the run; by default made of the input and the settings.
       beam_flags: flags for Beam itself.
       batch_size: articles that move together; changes no result.
+      dry_run: the job is not going to be run.
 
     Raises:
       ValueError: if a setting, the input, the output folder or the model is refused.
     """
     checked_fields(fields)
+    paths = {"--input": patterns, "--output": [output]}
+    if keep_ids is not None:
+        paths["--keep-ids"] = [keep_ids]
+    to = target(beam_flags, paths, dry_run=dry_run)
     files = matched_files(patterns)
     check_output(output, overwrite=overwrite or additions is not None)
     if inside := _first_inside(files, output):
         raise ValueError(f"input must not lie inside the output folder, {inside} does")
     check_models(config)
-    placements = [] if keep_ids is None else placement_files(keep_ids)
+    placements = [] if keep_ids is None else placement_files(absolute(keep_ids))
     if placements and not config.stories:
         raise ValueError("ids of a stream are kept by runs with stories, got none")
     previous = read_manifest(output)
     earlier, begun = None, []
     contents, models = file_contents(files), model_contents(config)
+    # Workers may stand in another folder.
+    output = absolute(output)
     if additions is not None and previous is not None:
         earlier = earlier_runs(output, previous, config, models, additions)
         read = {content for run in earlier.runs for content in run["files"]}
         files = [file for file in files if contents[file] not in read]
         runs = [run["run_id"] for run in earlier.runs]
         if run_id in runs or not (files or additions.rebuild):
-            return previous
+            return None
         # The same rebuild later is another run.
         begun = runs if additions.rebuild else []
     read_files = sorted({contents[file] for file in files})
     run_id = run_id or run_identifier([*read_files, *begun], models, config, fields)
     remembered = remembered_furniture([config.known_furniture, *([output] * bool(earlier))])
-    local = not any(flag.startswith("--runner") for flag in beam_flags)
-    if local and config.uses_model:
+    if to.is_local and config.uses_model:
         # In this process the workers find it loaded.
-        load_model(config.embedding_model)
+        load_model(config.embedding_model_folder)
     staging = staging_folder(output)
-    options = PipelineOptions(list(beam_flags), save_main_session=False)
-    runner = FnApiRunner() if local else None
-    remove_leftovers(output)
+    pipeline = to.pipeline(f"newsdedup-{run_id}")
+    read = pipeline | "Read" >> ReadArticles(
+        files=files, fields=dict(fields), batch_size=batch_size
+    )
+    read | "Deduplicate" >> Deduplicate(
+        config=config,
+        output=output,
+        staging=staging,
+        run_id=run_id,
+        latest=datetime.datetime.now(datetime.UTC),
+        settings={
+            "run_id": run_id,
+            "config": dataclasses.asdict(config),
+            "models": models,
+        },
+        replaces=(previous or {}).get("commit"),
+        remembered=remembered,
+        earlier=earlier,
+        read_files=read_files,
+        placements=placements,
+    )
+    return Job(pipeline, output, staging, to)
+
+
+def finish(job: Job) -> None:
+    """Carry a job out; of one that is a template, hand it over.
+
+    Raises:
+      ValueError: if the output folder cannot be written.
+      RuntimeError: if the run failed.
+    """
+    remove_leftovers(job.output)
     try:
         try:
-            own_staging(staging)
+            own_staging(job.staging, job.target.owner)
         except OSError as error:
             raise ValueError(
-                f"output folder {output} cannot be written: {error}"
+                f"output folder {job.output} cannot be written: {error}"
             ) from error
-        pipeline = beam.Pipeline(runner=runner, options=options)
-        read = pipeline | "Read" >> ReadArticles(
-            files=files, fields=dict(fields), batch_size=batch_size
-        )
-        read | "Deduplicate" >> Deduplicate(
-            config=config,
-            output=output,
-            staging=staging,
-            run_id=run_id,
-            latest=datetime.datetime.now(datetime.UTC),
-            settings={
-                "run_id": run_id,
-                "config": dataclasses.asdict(config),
-                "models": models,
-            },
-            replaces=(previous or {}).get("commit"),
-            remembered=remembered,
-            earlier=earlier,
-            read_files=read_files,
-            placements=placements,
-        )
-        run_to_end(pipeline)
+        run_to_end(job.pipeline)
     except BaseException:
         # A worker that goes on by itself must not begin to commit any more.
         with COMMITTING:
-            _withdraw(output, staging)
-            raise
-    manifest = read_manifest(output)
-    if manifest is None:
-        raise ValueError(f"a finished run must leave {MANIFEST} in {output}, found none")
-    return manifest
+            _withdraw(job.output, job.staging)
+        raise
 
 
 def _withdraw(output: str, staging: str) -> None:
@@ -331,34 +378,3 @@ def _withdraw(output: str, staging: str) -> None:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
         if not FileSystems.exists(staging):
             return
-
-
-def run_to_end(pipeline: beam.Pipeline) -> PipelineResult:
-    """Run a pipeline in a thread beside this one, so that an interrupt is heard here.
-
-    In the thread that does the work it would be taken for an error of the work, retried
-    and reported as one.
-    """
-    failures: list[BaseException] = []
-    results: list[PipelineResult] = []
-
-    def work() -> None:
-        try:
-            results.append(pipeline.run())
-            results[0].wait_until_finish()
-        except BaseException as error:
-            failures.append(error)
-
-    # What was imported stays: to look for garbage in it again and again takes longer than
-    # to read the input.
-    gc.collect()
-    gc.freeze()
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(_SECONDS_BETWEEN_LOOKS)
-    gc.unfreeze()
-    if failures:
-        # Nothing the caller said is wrong by now, whatever a worker raised.
-        raise RuntimeError(f"the run failed: {failures[0]}") from failures[0]
-    return results[0]

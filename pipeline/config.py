@@ -4,15 +4,17 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from typing import Any
 
 from schemas.fingerprint import NUM_PERM
-from transforms.embedding_model import DEFAULT_MODEL
+from transforms.embedding_model import DEFAULT_MODEL, located_model
+from transforms.listing import absolute
 from transforms.lsh import candidate_probability
-from transforms.story_model import DATA as SHIPPED
+from transforms.main_content import SHIPPED
 
 EMBEDDINGS = ("undecided", "all", "none")
-DEFAULT_MODELS = "shipped"
+ACCELERATOR = re.compile(r"none|type:[a-z0-9-]+(;[a-z0-9-]+(:[a-z0-9-]+)?)*")
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -40,7 +42,7 @@ class Config:
         0.35, "lowest Jaccard similarity of near copies; below it, a partial reprint"
     )
     page_model: str = option(
-        DEFAULT_MODELS,
+        SHIPPED,
         "what finds the article in a whole page: a folder that newsdedup tune wrote, or "
         "the model that is shipped",
     )
@@ -60,8 +62,13 @@ class Config:
         DEFAULT_MODEL, "sentence-transformers model: a folder, a gs:// folder or a hub name"
     )
     embedding_tokens: int = option(64, "tokens of an article that are embedded")
+    embedding_accelerator: str = option(
+        "none",
+        "accelerator of the workers that embed, on Dataflow: "
+        '"type:nvidia-l4;count:1;install-nvidia-driver"',
+    )
     story_model: str = option(
-        DEFAULT_MODELS,
+        SHIPPED,
         "folder that newsdedup tune wrote, or the model that is shipped",
     )
     rewrite_cosine: float = option(0.6, "lowest cosine of two sentences that mean the same")
@@ -106,6 +113,13 @@ class Config:
                 f"embedding must be one of {', '.join(EMBEDDINGS)}, got {self.embedding}"
             )
 
+        if not ACCELERATOR.fullmatch(self.embedding_accelerator):
+            raise ValueError(
+                "embedding_accelerator must be none or like "
+                "type:nvidia-l4;count:1;install-nvidia-driver, got "
+                f"{self.embedding_accelerator}"
+            )
+
     @property
     def uses_model(self) -> bool:
         """Whether a sentence-transformers model takes part in the run."""
@@ -113,13 +127,18 @@ class Config:
 
     @property
     def story_model_folder(self) -> str:
-        """Where the story model's files are."""
-        return SHIPPED if self.story_model == DEFAULT_MODELS else self.story_model
+        """Where every worker finds the story model's files, as of `model_path`."""
+        return SHIPPED if self.story_model == SHIPPED else absolute(self.story_model)
 
     @property
     def page_model_folder(self) -> str:
-        """Where the page model's file is."""
-        return SHIPPED if self.page_model == DEFAULT_MODELS else self.page_model
+        """Where every worker finds the page model's file, as of `model_path`."""
+        return SHIPPED if self.page_model == SHIPPED else absolute(self.page_model)
+
+    @property
+    def embedding_model_folder(self) -> str:
+        """Where every worker finds the embedding model, as of `load_model`."""
+        return located_model(self.embedding_model)
 
     def candidate_probability(self, jaccard: float) -> float:
         """Chance that a pair of the given similarity shares at least one band.

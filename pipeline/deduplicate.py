@@ -305,7 +305,7 @@ class Deduplicate(beam.PTransform):
             vectors = None
             if config.uses_model:
                 late = before.embed_late(undecided, config)
-                size = vector_size(config.embedding_model)
+                size = vector_size(config.embedding_model_folder)
                 vectors = LateVectors(size, AsIter(late))
             stories = (
                 embedded
@@ -366,9 +366,10 @@ class Deduplicate(beam.PTransform):
         embedded = spilled | "Read back" >> beam.Map(_marked, names, **marks)
         if config.uses_model:
             embedded |= "Embed" >> EmbedArticles(
-                config.embedding_model,
+                config.embedding_model_folder,
                 config.embedding_tokens,
                 "is_undecided" if config.embedding == "undecided" else "is_representative",
+                config.embedding_accelerator,
             )
         return embedded | "Embedded" >> CountArticles("find copies, embed")
 
@@ -387,7 +388,7 @@ class Deduplicate(beam.PTransform):
         } | "Resolve stories" >> ResolveStories(
             staging=self.staging,
             run_id=self.run_id,
-            model=config.embedding_model if config.uses_model else None,
+            model=config.embedding_model_folder if config.uses_model else None,
             index_schema=index_schema_of(config),
             model_folder=config.story_model_folder,
             rewrite=RewriteRule(

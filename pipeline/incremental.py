@@ -47,8 +47,12 @@ from transforms.past import (
 from transforms.spilling import Slice, read_slice
 from transforms.story_scoring import COMPARED, LateVectors
 
-# Settings that say where models are, which count by their content, or how much is read.
-_FREE = ("known_furniture", "page_model", "story_model", "block_size")
+# Settings that say where models are, which count by their content, how much is read, or
+# on what machines.
+_FREE = (
+    *("known_furniture", "page_model", "story_model", "block_size"),
+    "embedding_accelerator",
+)
 
 # What the content of the embedding model is called beside the settings. Runs of before it
 # was noted tell nothing of it.
@@ -196,7 +200,12 @@ class Continuation:
             self.past["articles to embed"]
             | "Read texts" >> beam.FlatMap(_texts, AsSingleton(lacking))
             | "Embed late"
-            >> EmbedArticles(config.embedding_model, config.embedding_tokens, "is_chosen")
+            >> EmbedArticles(
+                config.embedding_model_folder,
+                config.embedding_tokens,
+                "is_chosen",
+                config.embedding_accelerator,
+            )
             | "Late vectors" >> beam.Map(_late)
         )
 

@@ -37,6 +37,12 @@ _INDEX_DAYS = click.option(
     metavar="DAYS",
     help="days before the newest article for which later runs know fingerprints",
 )
+_DRY_RUN = click.option(
+    "--dry-run",
+    "--dry_run",
+    is_flag=True,
+    help="check everything and build the job, and run nothing",
+)
 _FIELD = click.option(
     "--field",
     "fields",
@@ -85,6 +91,7 @@ _FIELD = click.option(
     "--run-id", metavar="ID", help="name of the run; by default made of its input"
 )
 @click.option("--quiet", is_flag=True, help="no progress, no summary")
+@_DRY_RUN
 @config_options
 @click.pass_context
 def run(
@@ -101,6 +108,7 @@ def run(
     keep_ids: str | None,
     run_id: str | None,
     quiet: bool,
+    dry_run: bool,
     **options: Any,
 ) -> None:
     """Read articles, find copies and stories, write Parquet.
@@ -111,11 +119,13 @@ def run(
     newsdedup run --input dump.jsonl --field text=body --output out
     newsdedup run --input 'today/*.jsonl' --output out --incremental
 
-    Flags of Apache Beam (--runner, --direct_num_workers, ...) pass through unchanged.
+    Flags of Apache Beam (--runner, --direct_num_workers, ...) pass through unchanged: with
+    --runner DataflowRunner, --project, --region and --temp_location it is a job there.
     """
     config = config_of(options)
     from pipeline import batch
     from pipeline.incremental import Additions
+    from pipeline.launching import graph_told
     from pipeline.progress import shown
     from pipeline.show import print_summary
     from transforms.parquet import read_manifest
@@ -127,9 +137,8 @@ def run(
 
     started = time.monotonic()
     additions = Additions(lookback, index_days, rebuild) if incremental else None
-    before = read_manifest(output) if incremental else None
     with shown(quiet=quiet):
-        manifest = batch.run(
+        job = batch.prepare(
             inputs,
             output,
             config,
@@ -139,13 +148,20 @@ def run(
             keep_ids=keep_ids,
             run_id=run_id,
             beam_flags=context.args,
+            dry_run=dry_run,
         )
+        if job is not None and not dry_run:
+            batch.finish(job)
     if quiet:
         return
-    if manifest == before:
+    if job is None:
         click.echo("nothing new: an earlier run did this, or read every file of it")
-        return
-    print_summary(output, manifest, seconds=time.monotonic() - started)
+    elif dry_run:
+        click.echo(graph_told(job.pipeline))
+    elif job.target.leaves:
+        click.echo("the job is a template now, and writes the manifest when it is done")
+    elif manifest := read_manifest(output):
+        print_summary(output, manifest, seconds=time.monotonic() - started)
 
 
 @click.command(
@@ -250,6 +266,7 @@ def watch(
     help="projects/PROJECT/topics/NAME: messages that cannot be read are sent on there",
 )
 @_FIELD
+@_DRY_RUN
 @config_options
 @click.pass_context
 def stream(
@@ -262,6 +279,7 @@ def stream(
     most: int,
     dead_letter: str | None,
     fields: dict[str, str],
+    dry_run: bool,
     **options: Any,
 ) -> None:
     """Place what comes over Pub/Sub in stories, window by window, until interrupted.
@@ -275,9 +293,10 @@ def stream(
     Apache Beam pass through: with --runner DataflowRunner it is a job there.
     """
     config = config_of(options)
-    from pipeline.streaming import stream as streamed
+    from pipeline.launching import graph_told
+    from pipeline.streaming import carry_out, prepare
 
-    for counts in streamed(
+    job = prepare(
         subscription,
         output,
         config,
@@ -287,7 +306,12 @@ def stream(
         most=most,
         dead_letter=dead_letter,
         beam_flags=context.args,
-    ):
+        dry_run=dry_run,
+    )
+    if dry_run:
+        click.echo(graph_told(job.pipeline()))
+        return
+    for counts in carry_out(job):
         told = [
             f"{counts.get(name, 0):,} {name}"
             for name in ("placed", "repeated", "rejected", "embedded", "forgotten")

@@ -19,6 +19,7 @@ import dataclasses
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -34,14 +35,15 @@ from pipeline.batch import (
     check_models,
     model_contents,
     remembered_furniture,
-    run_to_end,
 )
 from pipeline.config import Config
 from pipeline.incremental import differing_settings
+from pipeline.launching import Target, run_to_end, target
 from pipeline.stages import finding_copies, fingerprinting, follow_ups
 from transforms.arrivals import ReadMessages, SendOn
 from transforms.assigning import AssigningRules
 from transforms.embedding_model import load_model
+from transforms.listing import absolute
 from transforms.messages import Message
 from transforms.micro_batches import StreamRules
 from transforms.parquet import (
@@ -61,6 +63,7 @@ from transforms.subscriptions import (
     DeadLetters,
     Subscription,
     checked_subscription,
+    checked_topic,
 )
 from transforms.windows import NAMESPACE, WriteWindows
 
@@ -100,7 +103,7 @@ def stream_rules(
             stories=config.stories,
             story_model_folder=config.story_model_folder,
             embedding=config.embedding if config.uses_model else "none",
-            embedding_model=config.embedding_model,
+            embedding_model=config.embedding_model_folder,
             embedding_tokens=config.embedding_tokens,
             follow_up=follow_ups(config),
         ),
@@ -155,6 +158,7 @@ class PlaceStream(beam.PTransform):
       rules: how articles are placed.
       fields: our name of a field -> its name in the input.
       dead_letter: topic that messages are sent on to; None: they are only listed.
+      accelerator: of the workers that embed, as of EmbedArticles.
     """
 
     subscription: str
@@ -162,6 +166,7 @@ class PlaceStream(beam.PTransform):
     rules: StreamRules
     fields: Mapping[str, str]
     dead_letter: str | None = None
+    accelerator: str = "none"
 
     def expand(self, messages: beam.PCollection[Message]) -> beam.PCollection[str]:
         """Read, place, write."""
@@ -172,16 +177,27 @@ class PlaceStream(beam.PTransform):
             read["dead"] | "Send on" >> SendOn(self.dead_letter)
         return (
             read["batches"]
-            | "Place windows" >> PlaceWindows(self.rules, self.output)
+            | "Place windows" >> PlaceWindows(self.rules, self.output, self.accelerator)
             | "Write windows" >> WriteWindows(self.output)
         )
 
 
-def build(pipeline: beam.Pipeline, place: PlaceStream) -> None:
-    """Wire a pipeline that reads the subscription itself, for a runner that streams."""
+def build(
+    pipeline: beam.Pipeline, place: PlaceStream, source: beam.PTransform | None = None
+) -> None:
+    """Wire a pipeline that reads the subscription itself, for a runner that streams.
+
+    Args:
+      pipeline: it begins here.
+      place: what becomes of the messages.
+      source: gives PubsubMessage elements, each with the time that it came; by default
+        what the subscription delivers.
+    """
+    if source is None:
+        source = ReadFromPubSub(subscription=place.subscription, with_attributes=True)
     (
         pipeline
-        | "Receive" >> ReadFromPubSub(subscription=place.subscription, with_attributes=True)
+        | "Receive" >> source
         | "As messages" >> beam.Map(_message)
         | "Stream" >> place
     )
@@ -192,7 +208,28 @@ def _message(found: PubsubMessage) -> Message:
     return Message(found.data, found.message_id, published, dict(found.attributes), "")
 
 
-def stream(
+class Job(NamedTuple):
+    """A stream that is ready to begin: checked, nothing written so far.
+
+    Attributes:
+      place: what becomes of messages.
+      config: settings.
+      target: where it runs.
+    """
+
+    place: PlaceStream
+    config: Config
+    target: Target
+
+    def pipeline(self) -> beam.Pipeline:
+        """Build the graph for a runner that streams."""
+        # One stream on a folder has one name, by which it is updated and alone.
+        pipeline = self.target.pipeline(f"newsdedup-stream-{self.place.output}")
+        build(pipeline, self.place)
+        return pipeline
+
+
+def prepare(
     subscription: str,
     output: str,
     config: Config,
@@ -203,8 +240,9 @@ def stream(
     most: int = 100_000,
     dead_letter: str | None = None,
     beam_flags: Sequence[str] = (),
-) -> Iterator[dict[str, int]]:
-    """Place what comes over a subscription, for ever.
+    dry_run: bool = False,
+) -> Job:
+    """Check a stream before it begins.
 
     Args:
       subscription: projects/PROJECT/subscriptions/NAME.
@@ -216,22 +254,21 @@ def stream(
       most: articles of a language that are remembered at most.
       dead_letter: topic that messages are sent on to that cannot be read; None: they are
         only listed in `rejects`.
-      beam_flags: flags for Beam itself. With a --runner among them the job is handed to
-        that runner, and nothing is given until it ends.
-
-    Yields:
-      What a window came to, by name: as of `windows.COUNTED`, and as of
-      `windows.REMEMBERED` of the language that has most.
+      beam_flags: flags for Beam itself.
+      dry_run: it is not going to be run, and Pub/Sub is not asked.
 
     Raises:
       ValueError: if a setting, a name or the output folder is refused.
-      OSError: if subscription or topic cannot be reached.
+      OSError: if the topic cannot be reached.
     """
     checked_fields(fields)
     checked_subscription(subscription)
+    to = target(beam_flags, {"--output": [output]}, streaming=True, dry_run=dry_run)
     if dead_letter is not None:
-        with DeadLetters(dead_letter) as letters:
-            letters.check()
+        checked_topic(dead_letter)
+        if not dry_run:
+            with DeadLetters(dead_letter) as letters:
+                letters.check()
     if read_manifest(output) is not None:
         raise ValueError(
             f"a stream must have a folder of its own, {output} holds a batch run"
@@ -241,26 +278,63 @@ def stream(
     rules = stream_rules(
         config, window_seconds=window_seconds, lookback=lookback, most=most
     )
-    place = PlaceStream(subscription, output, rules, dict(fields), dead_letter)
-    if any(flag.startswith("--runner") for flag in beam_flags):
-        pipeline = beam.Pipeline(options=PipelineOptions(list(beam_flags), streaming=True))
-        check_settings(output, config)
-        build(pipeline, place)
-        pipeline.run().wait_until_finish()
+    place = PlaceStream(
+        subscription,
+        absolute(output),
+        rules,
+        dict(fields),
+        dead_letter,
+        config.embedding_accelerator,
+    )
+    return Job(place, config, to)
+
+
+def stream(
+    subscription: str, output: str, config: Config, **given: Any
+) -> Iterator[dict[str, int]]:
+    """Place what comes over a subscription, for ever.
+
+    Args:
+      subscription: as of `prepare`.
+      output: folder of the stream.
+      config: settings.
+      given: as of `prepare`. With a --runner among the flags for Beam the job is handed to
+        that runner, and nothing is given.
+
+    Yields:
+      What a window came to, by name: as of `windows.COUNTED`, and as of
+      `windows.REMEMBERED` of the language that has most.
+
+    Raises:
+      ValueError: if a setting, a name or the output folder is refused.
+      OSError: if subscription or topic cannot be reached.
+    """
+    yield from carry_out(prepare(subscription, output, config, **given))
+
+
+def carry_out(job: Job) -> Iterator[dict[str, int]]:
+    """Run a stream that is ready; give what `stream` does."""
+    place, config = job.place, job.config
+    if not job.target.is_local:
+        pipeline = job.pipeline()
+        check_settings(place.output, config)
+        result = pipeline.run()
+        if not job.target.leaves:
+            result.wait_until_finish()
         return
     if config.uses_model:
-        load_model(config.embedding_model)
-    with owned(output), Subscription(subscription) as source:
+        load_model(config.embedding_model_folder)
+    with owned(place.output), Subscription(place.subscription) as source:
         source.check()
-        check_settings(output, config)
-        options = PipelineOptions(list(beam_flags))
+        check_settings(place.output, config)
         while True:
             messages = source.pull(
-                MOST_MESSAGES, min(window_seconds, MAX_LEASE_SECONDS - 60)
+                MOST_MESSAGES,
+                min(place.rules.window_seconds, MAX_LEASE_SECONDS - 60),
             )
             if messages:
                 with _kept(source, messages):
-                    counts = place_messages(messages, place, options)
+                    counts = place_messages(messages, place, job.target.options)
                 yield counts
 
 

@@ -13,6 +13,11 @@ import hypothesis
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from pipeline import batch
+from pipeline.config import Config
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "articles"
+
 # The first call of a compiled kernel compiles it, and the same examples every time make a
 # failure everybody's failure.
 hypothesis.settings.register_profile("newsdedup", deadline=None, derandomize=True)
@@ -72,6 +77,17 @@ def apply(tmp_path: Path) -> Callable[..., Outputs]:
         return results["output"] if single else dict(results)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def default_output(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the folder of a run over all example articles with default settings.
+
+    Nobody writes to it.
+    """
+    folder = str(tmp_path_factory.mktemp("default") / "out")
+    batch.run([f"{EXAMPLES}/*"], folder, Config(), fields={}, run_id="test")
+    return folder
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from pipeline.cli import main, newsdedup
+from pipeline.flags import BeamCommand, _beam_flags
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -39,6 +40,8 @@ def test_a_documented_command_exists_with_its_flags(line):
     command = newsdedup.commands[words[1]]
     flags = {name for parameter in command.params for name in parameter.opts}
     flags |= {name for parameter in command.params for name in parameter.secondary_opts}
+    if isinstance(command, BeamCommand):
+        flags |= _beam_flags()
     used = {word.split("=")[0] for word in words[2:] if word.startswith("--")}
     assert used <= flags
 

@@ -92,6 +92,38 @@ def upload(bucket, start, folder):
             bucket.blob(name).upload_from_filename(str(path))
 
 
+def test_a_model_runs_on_the_gpu_where_torch_finds_one_and_it_was_asked_for(
+    small, monkeypatch
+):
+    """What is read is put where it is to run; no GPU is needed to see that."""
+    import sentence_transformers
+    import torch
+
+    from transforms import embedding_model
+
+    asked = []
+    real = sentence_transformers.SentenceTransformer
+
+    def noted(folder, *, device, **given):
+        asked.append(device)
+        return real(folder, device="cpu", **given)
+
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", noted)
+    monkeypatch.setattr(embedding_model, "_DEVICE", "cpu")
+    embedding_model._loaded_model.cache_clear()
+    try:
+        embedding_model.accelerate()
+        embedding_model.load_model(str(small))
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        embedding_model.load_model(str(small))
+        assert set(asked) == {"cpu"}
+        embedding_model.accelerate()
+        embedding_model.load_model(str(small))
+        assert asked[-1] == "cuda"
+    finally:
+        embedding_model._loaded_model.cache_clear()
+
+
 @pytest.fixture
 def downloads(tmp_path, monkeypatch):
     """The folder in which temporary folders are made."""

@@ -15,6 +15,7 @@ from pipeline.config import Config
 from pipeline.deduplicate import TABLES
 from pipeline.show import read_table
 from transforms.minhash import check_comparable
+from transforms.parquet import read_manifest
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "articles"
@@ -363,9 +364,11 @@ def test_when_asked_to_the_real_model_embeds_one_article_of_each_copy_group(tmp_
 
 
 @pytest.mark.model
-def test_by_default_the_real_model_embeds_what_is_undecided_and_nothing_else(tmp_path):
-    output = str(tmp_path / "out")
-    manifest = batch.run([f"{EXAMPLES}/*"], output, Config(), fields={}, run_id="test")
+def test_by_default_the_real_model_embeds_what_is_undecided_and_nothing_else(
+    default_output,
+):
+    output = default_output
+    manifest = read_manifest(output)
     index = read_table(output, "index", ["article_id", "vector"]).to_pylist()
     embedded = {row["article_id"] for row in index if row["vector"] is not None}
     articles = read_table(output, "articles").to_pylist()

@@ -30,9 +30,9 @@ from pipeline.show import read_table
 from schemas.batch import column, concatenate, with_column
 from transforms.continuing import old_nodes
 from transforms.copy_groups import COPY_GROUP
+from transforms.main_content import DATA
 from transforms.parquet import read_manifest, table_files
 from transforms.past import REMEMBERED, Arrivals, remembered_of
-from transforms.story_model import DATA
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "articles"

@@ -1,6 +1,5 @@
 import itertools
 import json
-import pathlib
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,7 @@ from transforms.context import (
     score_graph,
     unscored_pairs,
 )
+from transforms.main_content import DATA
 from transforms.pair_features import (
     EMBEDDED_FEATURES,
     PAIR_FEATURES,
@@ -29,7 +29,7 @@ from transforms.pair_features import (
 )
 from transforms.pair_scoring import pair_probabilities, probabilities
 from transforms.rarity import RaritySettings, weigh_articles
-from transforms.story_model import DATA, Weights, context_names, read_story_model
+from transforms.story_model import Weights, context_names, read_story_model
 from transforms.story_scoring import (
     compared,
     open_block,
@@ -44,7 +44,7 @@ DAY = 86400
 
 @pytest.fixture(scope="module")
 def model():
-    return read_story_model(pathlib.Path(DATA))
+    return read_story_model(DATA)
 
 
 def fingerprints(*articles):
@@ -389,7 +389,7 @@ def test_a_block_of_fewer_than_two_articles_has_no_edge(model, count):
 
 
 def test_a_model_of_another_version_is_refused(tmp_path):
-    stored = json.loads((pathlib.Path(DATA) / "story_model.json").read_text())
+    stored = json.loads((DATA / "story_model.json").read_text())
     stored["version"] = 0
     (tmp_path / "story_model.json").write_text(json.dumps(stored))
     with pytest.raises(ValueError, match=r"must hold newsdedup\.story_model version 1"):
@@ -397,7 +397,7 @@ def test_a_model_of_another_version_is_refused(tmp_path):
 
 
 def test_the_shipped_data_files_are_small():
-    sizes = [path.stat().st_size for path in pathlib.Path(DATA).glob("*") if path.is_file()]
+    sizes = [path.stat().st_size for path in DATA.glob("*") if path.is_file()]
     assert sum(sizes) < 8_000_000
 
 

@@ -36,7 +36,8 @@ from pipeline.made_stories import MADE, enlarged, with_made_stories
 from pipeline.tune import tune
 from schemas.article import RAW
 from schemas.batch import column, list_column, with_column
-from transforms.story_model import DATA, read_story_model
+from transforms.main_content import DATA
+from transforms.story_model import read_story_model
 from transforms.story_scoring import MIN_SCORE, score_block
 from transforms.undecided import undecided_keys
 
@@ -273,7 +274,7 @@ def test_articles_of_the_days_around_are_chosen(labelled):
 
 @pytest.fixture(scope="module")
 def model():
-    return read_story_model(pathlib.Path(DATA))
+    return read_story_model(DATA)
 
 
 def test_large_stories_are_measured_among_the_others(labelled, model):
@@ -382,5 +383,5 @@ def test_the_five_seeds_are_one_story_with_the_shipped_model():
         ],
         schema=RAW,
     )
-    model = read_story_model(pathlib.Path(DATA))
+    model = read_story_model(DATA)
     assert len(set(predict(fingerprint_corpus(raw), model).tolist())) == 1

@@ -42,6 +42,7 @@ from transforms.copy_groups import COPY_GROUP
 from transforms.embedding import embed_articles, vector_size
 from transforms.evidence import match_rows
 from transforms.linkage import ABSENT
+from transforms.main_content import SHIPPED
 from transforms.meeting_places import article_places, place_pairs
 from transforms.membership import look_up
 from transforms.pair_scoring import GRAPH_FLOOR
@@ -68,7 +69,7 @@ from transforms.standings import (
     standings_now,
 )
 from transforms.story_articles import STORY_ARTICLE, as_new, vector_lists
-from transforms.story_model import DATA, shared_story_model
+from transforms.story_model import shared_story_model
 from transforms.story_scoring import MIN_SCORE, OpenBlock, open_block, score_opened
 from transforms.tables import story_tables
 from transforms.undecided import LEAST, MOST, undecided_keys
@@ -97,7 +98,7 @@ class AssigningRules:
 
     copies: FindCopies
     stories: bool = True
-    story_model_folder: str = DATA
+    story_model_folder: str = SHIPPED
     embedding: str = "none"
     embedding_model: str = ""
     embedding_tokens: int = 64

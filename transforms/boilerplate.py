@@ -32,8 +32,7 @@ from transforms.line_memory import (
     titles_by_text,
 )
 from transforms.line_rules import RuledLines, rule_lines, ruled_lines
-from transforms.main_content import DATA as SHIPPED
-from transforms.main_content import PageModel, page_model
+from transforms.main_content import SHIPPED, PageModel, page_model
 from transforms.past import read_part
 from transforms.recurrence import (
     AGENCY,

@@ -36,9 +36,10 @@ from transforms.continuing import (
 )
 from transforms.copy_groups import COPY_GROUP
 from transforms.linkage import ABSENT, link_stories
+from transforms.main_content import SHIPPED
 from transforms.membership import STORY_MEMBERS, look_up
 from transforms.spilling import Slice, read_slice
-from transforms.story_model import DATA, shared_story_model
+from transforms.story_model import shared_story_model
 from transforms.story_scoring import LateVectors, ScoreBlocks, compared
 
 # What grouping needs of an article beside its pairs, and what its edges show of it.
@@ -388,7 +389,7 @@ class ScoreStories(beam.PTransform):
     """
 
     staging: str
-    model_folder: str = DATA
+    model_folder: str = SHIPPED
     block_size: int = 100_000
     near_miss: float = 0.1
     begun: Begun | None = None

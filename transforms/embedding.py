@@ -11,7 +11,8 @@ the first `max_tokens` tokens of each; and one model is loaded per worker proces
 
 Matrices are multiplied in half precision (bfloat16) where the processor can do that by
 itself, for that halves the time. It changes a cosine in the fourth decimal place, so
-workers of one job should be machines of one kind.
+workers of one job should be machines of one kind. So does a GPU, where a runner was asked
+for one.
 
 N. Reimers and I. Gurevych, "Sentence-BERT", 2019.
 """
@@ -32,7 +33,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.batch import with_column
-from transforms.embedding_model import load_model
+from transforms.embedding_model import accelerate, load_model
 
 # A token is four characters of English on average; twice that is cut before tokenising.
 CHARACTERS_PER_TOKEN = 8
@@ -125,18 +126,22 @@ def _forward(encoder: Any, given: Mapping[str, Any]) -> npt.NDArray[np.float32]:
     import torch
 
     torch.set_num_threads(1)
-    with torch.inference_mode(), _half_precision():
-        found = encoder(given)["sentence_embedding"].float()
+    there = {
+        name: value.to(encoder.device) if isinstance(value, torch.Tensor) else value
+        for name, value in given.items()
+    }
+    with torch.inference_mode(), _half_precision(encoder.device.type):
+        found = encoder(there)["sentence_embedding"].float()
     found = torch.nn.functional.normalize(found, dim=1)
-    return np.asarray(found.numpy(), np.float32)
+    return np.asarray(found.cpu().numpy(), np.float32)
 
 
-def _half_precision() -> contextlib.AbstractContextManager[object]:
+def _half_precision(device: str) -> contextlib.AbstractContextManager[object]:
     """Multiply in bfloat16 where the processor does it faster than in float32."""
     import torch
 
     able = torch.cpu.get_capabilities()
-    fast = bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    fast = device == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return torch.autocast("cpu", torch.bfloat16, enabled=fast)
 
 
@@ -158,13 +163,16 @@ def vector_size(model: str) -> int:
 class _Embed(beam.DoFn):
     """Adds a vector to the chosen rows of a batch; the model is loaded in setup."""
 
-    def __init__(self, model: str, max_tokens: int, chosen: str) -> None:
+    def __init__(self, model: str, max_tokens: int, chosen: str, accelerated: bool) -> None:
         self.model = model
+        self.accelerated = accelerated
         self.max_tokens = max_tokens
         self.chosen = chosen
         self.embedded = beam.metrics.Metrics.counter("newsdedup", "articles_embedded")
 
     def setup(self) -> None:
+        if self.accelerated:
+            accelerate()
         load_model(self.model)
 
     def process(self, batch: pa.RecordBatch) -> Iterable[pa.RecordBatch]:
@@ -187,16 +195,23 @@ class EmbedArticles(beam.PTransform):
       model: as in `transforms.embedding_model`.
       max_tokens: tokens of an article that are embedded, at most.
       chosen: column that tells which rows are embedded.
+      accelerator: that a runner is to give the workers of this stage, as Beam's resource
+        hint of that name; "none".
     """
 
     model: str
     max_tokens: int
     chosen: str
+    accelerator: str = "none"
 
     def expand(
         self, batches: beam.PCollection[pa.RecordBatch]
     ) -> beam.PCollection[pa.RecordBatch]:
         """Add the column."""
-        return batches | "Embed" >> beam.ParDo(
-            _Embed(self.model, self.max_tokens, self.chosen)
+        accelerated = self.accelerator != "none"
+        embed = beam.ParDo(
+            _Embed(self.model, self.max_tokens, self.chosen, accelerated)
         ).with_output_types(pa.RecordBatch)
+        if accelerated:
+            embed = embed.with_resource_hints(accelerator=self.accelerator)
+        return batches | "Embed" >> embed

@@ -99,6 +99,18 @@ def model_digest(name: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def located_model(name: str) -> str:
+    """Give the name of a model to a process that stands in another folder.
+
+    Args:
+      name: as in `model_folder`.
+    """
+    if name == DEFAULT_MODEL or name.startswith("gs://"):
+        return name
+    folder = Path(name).expanduser()
+    return str(folder.absolute()) if folder.exists() else name
+
+
 def _packaged_model() -> Path:
     spec = importlib.util.find_spec(DEFAULT_MODEL_PACKAGE)
     if spec is None or spec.origin is None:
@@ -306,6 +318,21 @@ def _silenced() -> Iterator[None]:
 _LOADING = threading.Lock()
 
 
+# What the models of this process run on.
+_DEVICE = "cpu"
+
+
+def accelerate() -> None:
+    """Run models of this process on its GPU from now on, if torch finds one."""
+    import torch
+
+    global _DEVICE
+    with _LOADING:
+        if _DEVICE == "cpu" and torch.cuda.is_available():
+            _DEVICE = "cuda"
+            _loaded_model.cache_clear()
+
+
 def load_model(name: str) -> Any:
     """Load a sentence-transformers model, once per process.
 
@@ -360,7 +387,7 @@ def _read_model(folder: Path) -> tuple[Any, npt.NDArray[np.float32]]:
     transformers_logging.disable_progress_bar()
     model = SentenceTransformer(
         str(folder),
-        device="cpu",
+        device=_DEVICE,
         local_files_only=True,
         trust_remote_code=False,
         model_kwargs={"use_safetensors": True},

@@ -64,6 +64,11 @@ def matched_files(patterns: Iterable[str]) -> list[str]:
     return sorted(files)
 
 
+def absolute(path: str) -> str:
+    """Give the path of a file or folder to a process that stands in another folder."""
+    return path if "://" in path else os.path.abspath(path)
+
+
 def is_folder(path: str) -> bool:
     """Tell whether what was listed is a folder that was not looked into."""
     return path.endswith("/")

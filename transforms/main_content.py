@@ -35,7 +35,10 @@ from transforms.furniture import ends_sentence
 from transforms.page_lines import densest, feature_names, page_features
 from transforms.tokens import count_words
 
-DATA = str(pathlib.Path(__file__).parent / "data")
+# The models that are shipped: their name, by which every worker finds its own copy of
+# them, and where they are in this process.
+SHIPPED = "shipped"
+DATA = pathlib.Path(__file__).parent / "data"
 SCHEMA = "newsdedup.page_model"
 VERSION = 1
 
@@ -190,10 +193,15 @@ def _without_menus(
     return left if left.any() else keep
 
 
+def model_path(folder: str) -> pathlib.Path:
+    """Give where the models of a folder are in this process, or those called `SHIPPED`."""
+    return DATA if folder == SHIPPED else pathlib.Path(folder)
+
+
 @functools.cache
-def page_model(folder: str = DATA) -> PageModel:
-    """Read the model of a folder once a process; `DATA` holds the one that is shipped."""
-    return read_page_model(pathlib.Path(folder) / "page_model.json")
+def page_model(folder: str = SHIPPED) -> PageModel:
+    """Read the model of a folder, as of `model_path`, once a process."""
+    return read_page_model(model_path(folder) / "page_model.json")
 
 
 def read_page_model(path: pathlib.Path) -> PageModel:

@@ -139,7 +139,7 @@ class WriteTable(beam.PTransform):
         """Gather and write."""
         return (
             batches
-            | "Gather" >> beam.combiners.ToList()
+            | "Gather" >> beam.combiners.ToList().without_defaults()
             | "Write" >> beam.Map(self._write).with_output_types(Part)
         )
 
@@ -154,9 +154,11 @@ def staging_folder(output: str) -> str:
     return FileSystems.join(output, f"{STAGING}-{uuid.uuid4().hex[:8]}")
 
 
-def own_staging(staging: str) -> None:
-    """Make a staging folder and note in it which process works there."""
+def own_staging(staging: str, job: str | None = None) -> None:
+    """Make a staging folder and note in it who works there: this process, or a job."""
     owner = {"host": socket.gethostname(), "process": os.getpid()}
+    if job is not None:
+        owner = {"job": job}
     with FileSystems.create(FileSystems.join(staging, OWNER)) as stream:
         stream.write(json.dumps(owner).encode())
 
@@ -164,12 +166,14 @@ def own_staging(staging: str) -> None:
 def living_owner(path: str) -> str | None:
     """Say who works in a staging folder, by its owner file; None if that process is dead.
 
-    A process of another machine cannot be asked and counts as living.
+    A process of another machine, or a job, cannot be asked and counts as living.
     """
     with FileSystems.open(path) as stream:
         content = stream.read()
     try:
         owner = json.loads(content)
+        if "job" in owner:
+            return str(owner["job"])
         host, process = str(owner["host"]), int(owner["process"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

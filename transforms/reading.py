@@ -97,7 +97,12 @@ def _rows(
 
 
 def read_files(
-    paths: Iterable[str], fields: Mapping[str, str], *, batch_size: int, max_row_bytes: int
+    paths: Iterable[str],
+    fields: Mapping[str, str],
+    *,
+    batch_size: int,
+    max_row_bytes: int,
+    folder: str = "",
 ) -> Iterator[tuple[str, pa.RecordBatch | int]]:
     """Read files into batches that files share.
 
@@ -106,6 +111,7 @@ def read_files(
       fields: our name of a field -> its name in the input.
       batch_size: rows of a batch; fewer where the texts are long.
       max_row_bytes: a longer row, or file of one article, is rejected.
+      folder: that relative paths are meant from; "": where this process stands.
 
     Yields:
       as `row_batches` does.
@@ -115,8 +121,9 @@ def read_files(
         for path in paths:
             # A name on disk need not be text.
             file = path.encode(errors="backslashreplace").decode()
+            reached = path if "://" in path else os.path.join(folder, path)
             for row in read_rows(
-                path, fields, batch_size=batch_size, max_row_bytes=max_row_bytes
+                reached, fields, batch_size=batch_size, max_row_bytes=max_row_bytes
             ):
                 yield file, row
 
@@ -197,12 +204,15 @@ class ReadArticles(beam.PTransform):
       fields: our name of a field -> its name in the input, where they differ.
       batch_size: rows of a batch.
       max_row_bytes: a longer row, or file of one article, is rejected.
+      folder: that relative paths are meant from; by default where this process stands,
+        which need not be where a worker does.
     """
 
     files: Sequence[str]
     fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
     batch_size: int = 1_000
     max_row_bytes: int = MAX_ROW_BYTES
+    folder: str = dataclasses.field(default_factory=os.getcwd)
 
     def __post_init__(self) -> None:
         """Check the renamings before anything runs."""
@@ -228,6 +238,7 @@ class ReadArticles(beam.PTransform):
             self.fields,
             batch_size=self.batch_size,
             max_row_bytes=self.max_row_bytes,
+            folder=self.folder,
         )
         for name, element in found:
             yield beam.pvalue.TaggedOutput(name, element)

@@ -26,6 +26,7 @@ from transforms.canonical import Row
 from transforms.continuing import UNCHANGED
 from transforms.embedding import embed
 from transforms.keywords import keywords
+from transforms.main_content import SHIPPED
 from transforms.membership import MEMBERSHIP, look_up
 from transforms.parquet import Part, write_part
 from transforms.past import articles_of, index_of
@@ -34,7 +35,7 @@ from transforms.rewrites import Rewrites, find_rewrites
 from transforms.speakers import rows_among
 from transforms.spilling import Slice, Spilled, read_back, read_slice, spill_shards
 from transforms.story_articles import STORY_ARTICLE, as_new, vector_lists
-from transforms.story_model import DATA, shared_story_model
+from transforms.story_model import shared_story_model
 from transforms.tables import statistics_of, story_tables
 from transforms.term_vectors import document_shares, inverse_document_frequencies
 
@@ -254,7 +255,7 @@ class ResolveStories(beam.PTransform):
     rewrite: RewriteRule
     follow_up: FollowUpRule
     index_schema: pa.Schema
-    model_folder: str = DATA
+    model_folder: str = SHIPPED
     articles_per_shard: int = 5_000
     keyword_count: int = 8
 

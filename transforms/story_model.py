@@ -17,11 +17,9 @@ import numpy.typing as npt
 from transforms.background import Background, read_background
 from transforms.blocking import Neighbours
 from transforms.context import CONTEXT_FEATURES
+from transforms.main_content import model_path
 from transforms.pair_features import EMBEDDED_FEATURES, PAIR_FEATURES
 from transforms.rarity import RaritySettings
-
-# The model that is shipped.
-DATA = str(pathlib.Path(__file__).parent / "data")
 
 SCHEMA = "newsdedup.story_model"
 VERSION = 1
@@ -128,5 +126,5 @@ def read_story_model(folder: pathlib.Path) -> StoryModel:
 
 @functools.cache
 def shared_story_model(folder: str) -> StoryModel:
-    """Read a model once a process; `DATA` names the one that is shipped."""
-    return read_story_model(pathlib.Path(folder))
+    """Read the model of a folder, as of `model_path`, once a process."""
+    return read_story_model(model_path(folder))

@@ -32,7 +32,7 @@ from apache_beam.utils.timestamp import Timestamp
 
 from schemas.batch import RecordBatchCoder, concatenate, split_by
 from schemas.past import VECTOR
-from transforms.embedding_model import load_model
+from transforms.embedding_model import accelerate, load_model
 from transforms.micro_batches import (
     LATEST,
     Memory,
@@ -65,13 +65,16 @@ _SET_PLACE, _SET_FORGET = map(beam.DoFn.TimerParam, (_PLACE, _FORGET))
 class _PlaceWindows(beam.DoFn):
     """Gathers the articles of a language, and places them when their window is over."""
 
-    def __init__(self, rules: StreamRules, output: str) -> None:
+    def __init__(self, rules: StreamRules, output: str, accelerated: bool) -> None:
         self.rules = rules
         self.output = output
+        self.accelerated = accelerated
 
     def setup(self) -> None:
         """Load the model, once a worker."""
         if self.rules.assigning.embedding != "none":
+            if self.accelerated:
+                accelerate()
             load_model(self.rules.assigning.embedding_model)
 
     def process(
@@ -206,17 +209,24 @@ class PlaceWindows(beam.PTransform):
     Attributes:
       rules: how.
       output: folder of the stream, where a job that begins anew finds what it remembers.
+      accelerator: as of EmbedArticles.
     """
 
     rules: StreamRules
     output: str
+    accelerator: str = "none"
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Window]:
         """Bring each language to its worker."""
+        accelerated = self.accelerator != "none"
+        place = beam.ParDo(
+            _PlaceWindows(self.rules, self.output, accelerated)
+        ).with_output_types(Window)
+        if accelerated:
+            place = place.with_resource_hints(accelerator=self.accelerator)
         return (
             batches
             | "By language"
             >> beam.FlatMap(language_keys).with_output_types(tuple[str, pa.RecordBatch])
-            | "Place"
-            >> beam.ParDo(_PlaceWindows(self.rules, self.output)).with_output_types(Window)
+            | "Place" >> place
         )

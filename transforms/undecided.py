@@ -25,7 +25,8 @@ from transforms.clustering import Begun, assign_blocks, join_edges, score_blocks
 from transforms.continuing import begun_together, prior_stories
 from transforms.copy_groups import COPY_GROUP
 from transforms.linkage import ABSENT, link_stories
-from transforms.story_model import DATA, shared_story_model
+from transforms.main_content import SHIPPED
+from transforms.story_model import shared_story_model
 
 # The keys of undecided articles, ascending.
 UNDECIDED = pa.schema([pa.field("article_key", pa.uint64(), nullable=False)])
@@ -190,7 +191,7 @@ class FindUndecided(beam.PTransform):
     """
 
     staging: str
-    model_folder: str = DATA
+    model_folder: str = SHIPPED
     block_size: int = 100_000
     begun: Begun | None = None
 

@@ -23,10 +23,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
+from apache_beam.coders import IterableCoder, StrUtf8Coder, TupleCoder, VarIntCoder
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.article import RECEIVED, REJECT
-from schemas.batch import column, concatenate, with_column
+from schemas.batch import RecordBatchCoder, column, concatenate, with_column
 from schemas.match import COPY_EVIDENCE, MATCH, STORY_EVIDENCE
 from schemas.past import LEARNT, PLACEMENTS, REFUSED, STANDING, VECTOR, VECTORS
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, LINES
@@ -88,6 +89,42 @@ class Window(NamedTuple):
     label: str
     tables: Mapping[str, pa.RecordBatch]
     counts: Mapping[str, int]
+
+
+# A window in the order of its fields: texts, then named tables, then named numbers.
+_WINDOW = TupleCoder(
+    [
+        StrUtf8Coder(),
+        StrUtf8Coder(),
+        IterableCoder(TupleCoder([StrUtf8Coder(), RecordBatchCoder()])),
+        IterableCoder(TupleCoder([StrUtf8Coder(), VarIntCoder()])),
+    ]
+)
+
+
+class WindowCoder(beam.coders.Coder):
+    """Encodes a Window by Beam's own coders and Arrow's: a pickle would be a program."""
+
+    def encode(self, window: Window) -> bytes:
+        """Give the bytes of a window."""
+        language, label, tables, counts = window
+        return bytes(_WINDOW.encode((language, label, tables.items(), counts.items())))
+
+    def decode(self, encoded: bytes) -> Window:
+        """Give back the window of these bytes."""
+        language, label, tables, counts = _WINDOW.decode(encoded)
+        return Window(language, label, dict(tables), dict(counts))
+
+    def is_deterministic(self) -> bool:
+        """Equal windows give equal bytes."""
+        return True
+
+    def to_type_hint(self) -> type[Window]:
+        """Name the type that Beam looks this coder up by."""
+        return Window
+
+
+beam.coders.registry.register_coder(Window, WindowCoder)
 
 
 def window_label(end: datetime.datetime, sequence: int) -> str:

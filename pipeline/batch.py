@@ -7,16 +7,16 @@ import gc
 import hashlib
 import json
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
@@ -25,17 +25,17 @@ from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
 from pipeline.incremental import Additions, earlier_runs
 from pipeline.show import read_table
+from transforms import storage
+from transforms.buckets import UnreachableError
 from transforms.embedding_model import load_model
-from transforms.listing import file_identities, matched_files
+from transforms.listing import content_identity, file_identities, matched_files
 from transforms.main_content import page_model
+from transforms.owners import owned, refuse_others
 from transforms.parquet import (
     COMMITTING,
     MANIFEST,
-    OWNER,
     PART_NAME,
     STAGING,
-    living_owner,
-    own_staging,
     read_manifest,
     remove_leftovers,
     staging_folder,
@@ -62,29 +62,22 @@ def check_output(output: str, *, overwrite: bool) -> None:
             f"output must name a folder, without any of * ? [ ], got {output!r}"
         )
     try:
-        is_file = Path(output).is_file()
-        (found,) = FileSystems.match([FileSystems.join(output, "**")])
+        is_file = not storage.is_stored(output) and Path(output).is_file()
+        found = storage.files(output)
     except OSError as error:
         raise ValueError(f"output folder {output} cannot be listed: {error}") from error
     if is_file:
         raise ValueError(f"output must name a folder, {output} is a file")
     root = output.rstrip("/") + "/"
-    for metadata in found.metadata_list:
-        name = metadata.path.removeprefix(root)
+    for file in found:
+        name = file.path.removeprefix(root)
         top, _, rest = name.partition("/")
         ours = top.startswith((STAGING, f".{MANIFEST}")) or name == MANIFEST
         if not ours and not (top in TABLES and PART_NAME.fullmatch(rest)):
             raise ValueError(
                 f"output folder {output} must be empty or hold an earlier run, found {name}"
             )
-        if (
-            top.startswith(STAGING)
-            and rest == OWNER
-            and (owner := living_owner(metadata.path))
-        ):
-            raise ValueError(
-                f"another run is at work in {output}, {owner}; if it has died, delete {top}"
-            )
+    refuse_others(output)
     if read_manifest(output) is not None and not overwrite:
         raise ValueError(
             f"output folder {output} holds an earlier run already; --overwrite replaces it"
@@ -96,10 +89,11 @@ def file_contents(files: Sequence[str]) -> dict[str, str]:
 
     See `file_identities`.
     """
-    return {
-        file: hashlib.sha256(identity.encode()).hexdigest()[:16]
-        for file, identity in file_identities(files).items()
-    }
+    return {file: _digits(identity) for file, identity in file_identities(files).items()}
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def model_contents(config: Config) -> dict[str, str]:
@@ -109,9 +103,12 @@ def model_contents(config: Config) -> dict[str, str]:
         folders["story model"] = config.story_model_folder
     found = {}
     for kind, folder in folders.items():
-        files = file_contents([file.path for file in os.scandir(folder)])
-        digest = hashlib.sha256(json.dumps(sorted(files.values())).encode())
-        found[kind] = digest.hexdigest()[:16]
+        if storage.is_stored(folder):
+            files = [file.path for file in storage.files(folder, deep=False)]
+        else:
+            files = [file.path for file in os.scandir(folder)]
+        contents = sorted(_digits(content_identity(file)) for file in files)
+        found[kind] = _digits(json.dumps(contents))
     return found
 
 
@@ -164,6 +161,8 @@ def check_models(config: Config) -> None:
         try:
             read(folder)
         except OSError as error:
+            if error.filename is None:
+                raise ValueError(f"{kind} {name} cannot be read: {error}") from error
             raise ValueError(
                 f"{kind} {name} must be a folder that newsdedup tune wrote, found no "
                 f"{error.filename}"
@@ -258,14 +257,10 @@ def run(
     staging = staging_folder(output)
     options = PipelineOptions(list(beam_flags), save_main_session=False)
     runner = FnApiRunner() if local else None
-    remove_leftovers(output)
-    try:
-        try:
-            own_staging(staging)
-        except OSError as error:
-            raise ValueError(
-                f"output folder {output} cannot be written: {error}"
-            ) from error
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(owned(output, staging))
+        stack.enter_context(_withdrawn(output, staging))
+        waiting = stack.enter_context(_working_folder(staging, shared=not local))
         pipeline = beam.Pipeline(runner=runner, options=options)
         read = pipeline | "Read" >> ReadArticles(
             files=files, fields=dict(fields), batch_size=batch_size
@@ -273,7 +268,7 @@ def run(
         read | "Deduplicate" >> Deduplicate(
             config=config,
             output=output,
-            staging=staging,
+            staging=waiting,
             run_id=run_id,
             latest=datetime.datetime.now(datetime.UTC),
             settings={
@@ -288,26 +283,58 @@ def run(
             placements=placements,
         )
         run_to_end(pipeline)
-    except BaseException:
-        # A worker that goes on by itself must not begin to commit any more.
-        with COMMITTING:
-            _withdraw(output, staging)
-            raise
     manifest = read_manifest(output)
     if manifest is None:
         raise ValueError(f"a finished run must leave {MANIFEST} in {output}, found none")
     return manifest
 
 
+@contextlib.contextmanager
+def _withdrawn(output: str, staging: str) -> Iterator[None]:
+    """Remove what was written if it comes to nothing."""
+    try:
+        yield
+    except BaseException:
+        # A worker that goes on by itself must not begin to commit any more.
+        with COMMITTING:
+            _withdraw(output, staging)
+            raise
+
+
+@contextlib.contextmanager
+def _working_folder(staging: str, *, shared: bool) -> Iterator[str]:
+    """Give the folder that a run stages its files in, and where its articles wait.
+
+    Where no other machine needs them, that is a folder of this one: from a bucket every
+    text would be fetched again, several times.
+
+    Args:
+      staging: the staging folder in the output folder.
+      shared: whether other machines work, too.
+    """
+    if shared or not storage.is_stored(staging):
+        yield staging
+        return
+    with tempfile.TemporaryDirectory(
+        prefix="newsdedup-", ignore_cleanup_errors=True
+    ) as temporary:
+        yield storage.join(temporary, staging.rpartition("/")[2])
+
+
 def _withdraw(output: str, staging: str) -> None:
     """Remove what a run has written, and what a worker that goes on is still writing."""
     for _ in range(_LOOKS_AT_A_WITHDRAWAL):
-        # A file that appears in a folder keeps the folder from being removed.
-        with contextlib.suppress(OSError):
+        try:
             remove_leftovers(output)
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-        if not FileSystems.exists(staging):
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            if not storage.holds(staging):
+                return
+        except UnreachableError:
+            # The next run removes it.
             return
+        except OSError:
+            # A file that appears in a folder keeps the folder from being removed.
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def run_to_end(pipeline: beam.Pipeline) -> PipelineResult:

@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -38,18 +37,15 @@ from pipeline.batch import (
 from pipeline.config import Config
 from pipeline.incremental import differing_settings
 from pipeline.stages import finding_copies, fingerprinting, follow_ups
+from transforms import storage
 from transforms.arrivals import ReadMessages, SendOn
 from transforms.assigning import AssigningRules
 from transforms.embedding_model import load_model
 from transforms.messages import Message
 from transforms.micro_batches import StreamRules
+from transforms.owners import owned
 from transforms.parquet import (
-    OWNER,
-    STAGING,
-    living_owner,
-    own_staging,
     read_manifest,
-    remove_leftovers,
     staging_folder,
 )
 from transforms.reading import checked_fields
@@ -119,15 +115,12 @@ def check_settings(output: str, config: Config) -> None:
       ValueError: if an earlier stream decided by other settings or models.
     """
     now = {**dataclasses.asdict(config), **model_contents(config)}
-    path = FileSystems.join(output, SETTINGS)
-    if not FileSystems.exists(path):
-        if not FileSystems.exists(output):
-            FileSystems.mkdirs(output)
-        with FileSystems.create(path, mime_type="application/json") as stream:
-            stream.write(json.dumps(now, indent=1).encode())
+    path = storage.join(output, SETTINGS)
+    if not storage.exists(path):
+        storage.make_folder(output)
+        storage.write(path, json.dumps(now, indent=1).encode())
         return
-    with FileSystems.open(path) as stream:
-        before = json.loads(stream.read())
+    before = json.loads(storage.content_of(path))
     if differing := differing_settings(before, now):
         told = ", ".join(
             f"{name} was {was} and is {is_now}" for name, (was, is_now) in differing.items()
@@ -244,7 +237,8 @@ def stream(
         return
     if config.uses_model:
         load_model(config.embedding_model)
-    with owned(output), Subscription(subscription) as source:
+    owning = owned(output, staging_folder(output), what="stream")
+    with owning, Subscription(subscription) as source:
         source.check()
         check_settings(output, config)
         options = PipelineOptions(list(beam_flags))
@@ -309,26 +303,3 @@ def _kept(source: Subscription, messages: Sequence[Message]) -> Iterator[None]:
         done.set()
         thread.join()
     source.acknowledge(ack_ids)
-
-
-@contextlib.contextmanager
-def owned(output: str) -> Iterator[None]:
-    """Have a folder for ourselves.
-
-    Raises:
-      ValueError: if another process has it.
-    """
-    pattern = FileSystems.join(output, f"{STAGING}-*", OWNER)
-    for found in FileSystems.match([pattern])[0].metadata_list:
-        if owner := living_owner(found.path):
-            folder = found.path.rstrip("/").split("/")[-2]
-            raise ValueError(
-                f"another stream is at work in {output}, {owner}; if it has died, "
-                f"delete {folder}"
-            )
-    remove_leftovers(output)
-    own_staging(staging_folder(output))
-    try:
-        yield
-    finally:
-        remove_leftovers(output)

@@ -82,3 +82,25 @@ def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with PubSubServer() as server:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
         yield server
+
+
+def stored(patch: pytest.MonkeyPatch) -> Iterator[Any]:
+    patch.syspath_prepend(str(Path(__file__).parent))
+    from storage_server import StorageServer
+
+    with StorageServer("news", "other") as server:
+        patch.setenv("STORAGE_EMULATOR_HOST", server.address)
+        yield server
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give a store like Google's, with buckets news and other, which `gs://` means."""
+    yield from stored(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_store() -> Iterator[Any]:
+    """Give a store that the tests of a file share; its buckets are only read by them."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from stored(patch)

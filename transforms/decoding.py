@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator
 
 import charset_normalizer
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+
+from transforms import storage
+from transforms.buckets import UnreachableError
 
 # pyarrow decompresses by this much, and what it loses at a break is read again.
 CHUNK_BYTES = 64 << 10
@@ -50,8 +51,7 @@ DECLARED = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w-]{2,40})""
 
 def opened(path: str, codec: str | None) -> pa.NativeFile:
     """Open a file for reading its bytes, decompressed."""
-    handle = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    file = pa.PythonFile(handle, "r")
+    file = pa.PythonFile(storage.opened(path), "r")
     return pa.CompressedInputStream(file, codec) if codec else file
 
 
@@ -69,6 +69,8 @@ def file_chunks(path: str, codec: str | None) -> Iterator[bytes]:
             while chunk := stream.read(CHUNK_BYTES):
                 seen += len(chunk)
                 yield chunk
+        except UnreachableError:
+            raise
         except (OSError, pa.ArrowException) as error:
             if codec is None:
                 raise
@@ -111,6 +113,8 @@ def _bytes_to_the_break(path: str, codec: str, seen: int) -> bytes:
         try:
             while byte := stream.read(1):
                 tail += byte
+        except UnreachableError:
+            raise
         except (OSError, pa.ArrowException):
             return bytes(tail)
     return bytes(tail)

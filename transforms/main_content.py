@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from transforms import storage
 from transforms.furniture import ends_sentence
 from transforms.page_lines import densest, feature_names, page_features
 from transforms.tokens import count_words
@@ -193,16 +194,16 @@ def _without_menus(
 @functools.cache
 def page_model(folder: str = DATA) -> PageModel:
     """Read the model of a folder once a process; `DATA` holds the one that is shipped."""
-    return read_page_model(pathlib.Path(folder) / "page_model.json")
+    return read_page_model(storage.join(folder, "page_model.json"))
 
 
-def read_page_model(path: pathlib.Path) -> PageModel:
+def read_page_model(path: pathlib.Path | str) -> PageModel:
     """Read a model.
 
     Raises:
       ValueError: if it is of another version or of other features.
     """
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = json.loads(storage.content_of(str(path)))
     found = (stored.get("schema"), stored.get("version"))
     if found != (SCHEMA, VERSION):
         raise ValueError(

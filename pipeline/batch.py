@@ -6,32 +6,34 @@ import datetime
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystems import FileSystems
 
 from pipeline.config import Config
 from pipeline.deduplicate import TABLES, Deduplicate
 from pipeline.incremental import EMBEDDING_MODEL, Additions, earlier_runs
 from pipeline.launching import Target, run_to_end, target
 from pipeline.show import read_table
+from transforms import storage
+from transforms.buckets import UnreachableError
 from transforms.embedding_model import load_model, model_digest
-from transforms.listing import absolute, file_identities, matched_files
+from transforms.listing import absolute, content_identity, file_identities, matched_files
 from transforms.main_content import model_path, page_model
+from transforms.owners import owned, refuse_others
 from transforms.parquet import (
     COMMITTING,
     MANIFEST,
-    OWNER,
     PART_NAME,
     STAGING,
-    living_owner,
-    own_staging,
     read_manifest,
     remove_leftovers,
     staging_folder,
@@ -58,30 +60,23 @@ def check_output(output: str, *, overwrite: bool) -> None:
             f"output must name a folder, without any of * ? [ ], got {output!r}"
         )
     try:
-        is_file = Path(output).is_file()
-        (found,) = FileSystems.match([FileSystems.join(output, "**")])
+        is_file = not storage.is_stored(output) and Path(output).is_file()
+        found = storage.files(output)
     except OSError as error:
         raise ValueError(f"output folder {output} cannot be listed: {error}") from error
     if is_file:
         raise ValueError(f"output must name a folder, {output} is a file")
     check_links(output)
     root = output.rstrip("/") + "/"
-    for metadata in found.metadata_list:
-        name = metadata.path.removeprefix(root)
+    for file in found:
+        name = file.path.removeprefix(root)
         top, _, rest = name.partition("/")
         ours = top.startswith((STAGING, f".{MANIFEST}")) or name == MANIFEST
         if not ours and not (top in TABLES and PART_NAME.fullmatch(rest)):
             raise ValueError(
                 f"output folder {output} must be empty or hold an earlier run, found {name}"
             )
-        if (
-            top.startswith(STAGING)
-            and rest == OWNER
-            and (owner := living_owner(metadata.path))
-        ):
-            raise ValueError(
-                f"another run is at work in {output}, {owner}; if it has died, delete {top}"
-            )
+    refuse_others(output)
     if read_manifest(output) is not None and not overwrite:
         raise ValueError(
             f"output folder {output} holds an earlier run already; --overwrite replaces it"
@@ -113,10 +108,11 @@ def file_contents(files: Sequence[str]) -> dict[str, str]:
 
     See `file_identities`.
     """
-    return {
-        file: hashlib.sha256(identity.encode()).hexdigest()[:16]
-        for file, identity in file_identities(files).items()
-    }
+    return {file: _digits(identity) for file, identity in file_identities(files).items()}
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def model_contents(config: Config) -> dict[str, str]:
@@ -126,9 +122,13 @@ def model_contents(config: Config) -> dict[str, str]:
         folders["story model"] = config.story_model_folder
     found = {}
     for kind, folder in folders.items():
-        files = file_contents([file.path for file in os.scandir(model_path(folder))])
-        digest = hashlib.sha256(json.dumps(sorted(files.values())).encode())
-        found[kind] = digest.hexdigest()[:16]
+        path = model_path(folder)
+        if storage.is_stored(path):
+            files = [file.path for file in storage.files(path, deep=False)]
+        else:
+            files = [file.path for file in os.scandir(path)]
+        contents = sorted(_digits(content_identity(file)) for file in files)
+        found[kind] = _digits(json.dumps(contents))
     if config.uses_model:
         found[EMBEDDING_MODEL] = model_digest(config.embedding_model_folder)
     return found
@@ -183,6 +183,8 @@ def check_models(config: Config) -> None:
         try:
             read(folder)
         except OSError as error:
+            if error.filename is None:
+                raise ValueError(f"{kind} {name} cannot be read: {error}") from error
             raise ValueError(
                 f"{kind} {name} must be a folder that newsdedup tune wrote, found no "
                 f"{error.filename}"
@@ -219,13 +221,16 @@ class Job(NamedTuple):
     Attributes:
       pipeline: that does all of it, and puts it in force last.
       output: folder of the tables.
-      staging: folder inside it that this attempt writes to.
+      staging: folder inside it that belongs to this attempt.
+      working: folder that it writes to before anything is in force: that one, or where
+        nobody else needs it and that one is in a bucket, one of this machine.
       target: where it runs.
     """
 
     pipeline: beam.Pipeline
     output: str
     staging: str
+    working: str
     target: Target
 
 
@@ -322,6 +327,10 @@ def prepare(
         # In this process the workers find it loaded.
         load_model(config.embedding_model_folder)
     staging = staging_folder(output)
+    working = staging
+    if to.is_local and storage.is_stored(staging):
+        # From a bucket every text would be fetched again, several times.
+        working = os.path.join(tempfile.gettempdir(), f"newsdedup-{uuid.uuid4().hex}")
     pipeline = to.pipeline(f"newsdedup-{run_id}")
     read = pipeline | "Read" >> ReadArticles(
         files=files, fields=dict(fields), batch_size=batch_size
@@ -329,7 +338,7 @@ def prepare(
     read | "Deduplicate" >> Deduplicate(
         config=config,
         output=output,
-        staging=staging,
+        staging=working,
         run_id=run_id,
         latest=datetime.datetime.now(datetime.UTC),
         settings={
@@ -343,38 +352,54 @@ def prepare(
         read_files=read_files,
         placements=placements,
     )
-    return Job(pipeline, output, staging, to)
+    return Job(pipeline, output, staging, working, to)
 
 
 def finish(job: Job) -> None:
     """Carry a job out; of one that is a template, hand it over.
 
     Raises:
-      ValueError: if the output folder cannot be written.
+      ValueError: if the output folder cannot be written, or another run works there.
       RuntimeError: if the run failed.
     """
-    remove_leftovers(job.output)
-    try:
-        try:
-            own_staging(job.staging, job.target.owner)
-        except OSError as error:
-            raise ValueError(
-                f"output folder {job.output} cannot be written: {error}"
-            ) from error
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(owned(job.output, job.staging, job=job.target.owner))
+        stack.enter_context(_withdrawn(job.output, job.staging))
+        if job.working != job.staging:
+            stack.enter_context(_local_folder(job.working))
         run_to_end(job.pipeline)
+
+
+@contextlib.contextmanager
+def _withdrawn(output: str, staging: str) -> Iterator[None]:
+    """Remove what was written if it comes to nothing."""
+    try:
+        yield
     except BaseException:
         # A worker that goes on by itself must not begin to commit any more.
         with COMMITTING:
-            _withdraw(job.output, job.staging)
-        raise
+            _withdraw(output, staging)
+            raise
+
+
+@contextlib.contextmanager
+def _local_folder(path: str) -> Iterator[None]:
+    """Have a folder of this machine as long as it is needed."""
+    os.mkdir(path, 0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _withdraw(output: str, staging: str) -> None:
     """Remove what a run has written, and what a worker that goes on is still writing."""
     for _ in range(_LOOKS_AT_A_WITHDRAWAL):
-        # A file that appears in a folder keeps the folder from being removed.
-        with contextlib.suppress(OSError):
+        try:
             remove_leftovers(output)
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-        if not FileSystems.exists(staging):
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            if not storage.holds(staging):
+                return
+        except UnreachableError:
+            # The next run removes it.
             return

@@ -39,6 +39,7 @@ from pipeline.page_agreement import page_mistakes, page_scores
 from pipeline.planted import SEED, planted_copies, planted_mistakes, planted_scores
 from pipeline.progress import shown
 from pipeline.show import read_table
+from transforms import storage
 
 SCHEMA, VERSION = "newsdedup.evaluation", 1
 RESULT = "evaluation.json"
@@ -63,7 +64,7 @@ Row = dict[str, Any]
 class _Runs:
     """Runs of the pipeline on rows that are written down for it."""
 
-    folder: Path
+    folder: str
     inputs: Path
     config: Config
     overwrite: bool
@@ -73,13 +74,13 @@ class _Runs:
     def check(self, *names: str) -> None:
         """Refuse folders that a run must not touch, before the first run begins."""
         for name in names:
-            batch.check_output(str(self.folder / name), overwrite=self.overwrite)
+            batch.check_output(storage.join(self.folder, name), overwrite=self.overwrite)
 
     def run(self, name: str, rows: Iterable[Row], *, stories: bool = True) -> str:
         """Run the pipeline on articles; give the folder of its tables."""
         file = self.inputs / f"{name}.jsonl"
         write_articles(rows, file)
-        output = str(self.folder / name)
+        output = storage.join(self.folder, name)
         config = self.config
         if not stories:
             config = dataclasses.replace(config, stories=False)
@@ -109,10 +110,10 @@ class _Material:
 
 def evaluate(
     *,
-    gold: Path | None = None,
-    background: Sequence[Path] = (),
-    pairs: Path | None = None,
-    pages: Path | None = None,
+    gold: Path | str | None = None,
+    background: Sequence[Path | str] = (),
+    pairs: Path | str | None = None,
+    pages: Path | str | None = None,
     half: str = "all",
     baselines: bool = False,
     planted: int = 0,
@@ -152,8 +153,6 @@ def evaluate(
         raise ValueError("background, pairs, planted and baselines need gold articles")
     if half not in HALVES:
         raise ValueError(f"half must be one of {', '.join(HALVES)}, got {half}")
-    if output is not None and "://" in output:
-        raise ValueError(f"output must be a folder of this machine, got {output}")
     result: dict[str, Any] = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -163,7 +162,7 @@ def evaluate(
     with tempfile.TemporaryDirectory(prefix="newsdedup-") as temporary:
         inputs = Path(temporary, "inputs")
         inputs.mkdir()
-        folder = Path(output) if output is not None else Path(temporary)
+        folder = temporary if output is None else output
         runs = _Runs(folder, inputs, config, overwrite, beam_flags, quiet)
         runs.check("articles", "pages", "planted")
         judged = None if pages is None else _half_of_pages(read_pages(pages), half, pages)
@@ -176,23 +175,23 @@ def evaluate(
             result["pages"] = _evaluate_pages(judged, runs)
         result = _rounded(result)
         if output is not None:
-            write_result(result, folder / RESULT)
+            write_result(result, storage.join(folder, RESULT))
     return result
 
 
-def write_result(result: Mapping[str, Any], path: Path) -> None:
+def write_result(result: Mapping[str, Any], path: Path | str) -> None:
     """Write an evaluation as JSON."""
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     try:
-        path.write_text(text, encoding="utf-8")
+        storage.write(str(path), text.encode())
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error}") from error
 
 
 def _material(
-    gold: Path,
-    background: Sequence[Path],
-    pairs: Path | None,
+    gold: Path | str,
+    background: Sequence[Path | str],
+    pairs: Path | str | None,
     half: str,
     inputs: Path,
     *,
@@ -286,7 +285,7 @@ def _evaluate_articles(
 
 def _evaluate_planted(material: _Material, number: int, runs: _Runs) -> dict[str, Any]:
     """Run the articles with copies and notices among them."""
-    articles = _table(str(runs.folder / "articles"), "articles", _PLANTED_FROM)
+    articles = _table(storage.join(runs.folder, "articles"), "articles", _PLANTED_FROM)
     rows, planted = planted_copies(articles, number)
     alike = notices(seed=SEED)
     output = runs.run("planted", [*material.rows, *rows, *alike], stories=False)
@@ -303,7 +302,7 @@ def _evaluate_planted(material: _Material, number: int, runs: _Runs) -> dict[str
     }
 
 
-def _half_of_pages(pages: list[Page], half: str, path: Path) -> list[Page]:
+def _half_of_pages(pages: list[Page], half: str, path: Path | str) -> list[Page]:
     if half == "all":
         return pages
     first = half == "first"

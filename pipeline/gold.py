@@ -50,7 +50,7 @@ class Page(NamedTuple):
     drop: list[str]
 
 
-def read_articles(path: Path) -> list[dict[str, Any]]:
+def read_articles(path: Path | str) -> list[dict[str, Any]]:
     """Read articles, each with an id; the field `story` is the gold story or None.
 
     An article without an id is named after the file and its line. `lang` is read as
@@ -79,7 +79,7 @@ def read_articles(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def read_pairs(path: Path, known: Container[str]) -> tuple[list[Pair], int]:
+def read_pairs(path: Path | str, known: Container[str]) -> tuple[list[Pair], int]:
     """Read labelled pairs.
 
     Args:
@@ -121,7 +121,7 @@ def read_pairs(path: Path, known: Container[str]) -> tuple[list[Pair], int]:
     return pairs, unscored
 
 
-def read_pages(path: Path) -> list[Page]:
+def read_pages(path: Path | str) -> list[Page]:
     """Read pages with the segments of their text that must stay and that must go.
 
     Args:
@@ -206,7 +206,7 @@ def is_fitted_page(url: str | None, page_id: str) -> bool:
     return hashlib.sha256(name.encode()).digest()[0] % 2 == 0
 
 
-def _identifier(row: dict[str, Any], path: Path, number: int) -> str:
+def _identifier(row: dict[str, Any], path: Path | str, number: int) -> str:
     given = row.get("id")
     named = one_line(str(given)) if given is not None else None
-    return named or f"{path.name.split('.')[0]}-{number}"
+    return named or f"{Path(path).name.split('.')[0]}-{number}"

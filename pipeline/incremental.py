@@ -15,7 +15,6 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import AsIter, AsSingleton
 
 from pipeline.config import Config
@@ -23,6 +22,7 @@ from schemas.batch import Collections, column, concatenate, with_column
 from schemas.fingerprint import FINGERPRINT
 from schemas.match import STORY_EVIDENCE
 from schemas.past import KEYS, VECTOR
+from transforms import storage
 from transforms.blocking import set_aside
 from transforms.carrying import Stored
 from transforms.clustering import NODE, Begun
@@ -135,7 +135,7 @@ def earlier_runs(
     files = {
         table: [
             Stored(
-                FileSystems.join(output, entry["name"]),
+                storage.join(output, entry["name"]),
                 entry["name"],
                 entry["rows"],
                 entry["statistics"],

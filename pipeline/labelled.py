@@ -4,14 +4,15 @@ Labelled articles are a sample of the news of their days. Where the rest is at h
 carry it along (`Labelled.midst`).
 """
 
+import contextlib
 import dataclasses
 import datetime
 import gzip
-import pathlib
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ import xxhash
 
 from schemas.article import RAW
 from schemas.batch import column, concatenate, with_column
+from transforms import storage
 from transforms.boilerplate import learn_recurring, strip_batch
 from transforms.embedding import embed, embedding_text
 from transforms.fingerprint import fingerprint_articles
@@ -91,7 +93,7 @@ def _without_vectors(fingerprints: pa.RecordBatch) -> pa.RecordBatch:
     return fingerprints.select(names)
 
 
-def read_labelled(path: pathlib.Path) -> tuple[pa.RecordBatch, list[str | None]]:
+def read_labelled(path: Path | str) -> tuple[pa.RecordBatch, list[str | None]]:
     """Read articles and their gold stories from JSON lines, plain or .gz.
 
     Returns:
@@ -116,14 +118,14 @@ def read_labelled(path: pathlib.Path) -> tuple[pa.RecordBatch, list[str | None]]
         texts, repaired = values
         texts["language"] = texts["language"] or row.get("lang")
         stories.append(story)
-        place = {"file": path.name, "position": len(stories), "repaired": repaired}
+        place = {"file": Path(path).name, "position": len(stories), "repaired": repaired}
         rows.append({**place, **texts})
     if not rows:
         raise ValueError(f"{path} must hold articles, got an empty file")
     return pa.RecordBatch.from_pylist(rows, schema=RAW), stories
 
 
-def json_objects(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_objects(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read JSON lines, plain or .gz; give the number of each line and its object.
 
     Raises:
@@ -131,7 +133,10 @@ def json_objects(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     number = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+        with contextlib.ExitStack() as stack:
+            lines = stack.enter_context(storage.opened(str(path)))
+            if str(path).endswith(".gz"):
+                lines = stack.enter_context(cast(Any, gzip.GzipFile(fileobj=lines)))
             for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue

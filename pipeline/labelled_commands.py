@@ -1,5 +1,6 @@
 """The commands for what somebody labelled: tune, evaluate."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,25 @@ import click
 from pipeline.config import Config
 from pipeline.flags import BeamCommand, config_of, config_options
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+class _Stored(click.Path):
+    """A path of this machine, checked; or of a bucket, which is asked when it is read."""
+
+    name = "path"
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | Path:
+        """Give a path of a bucket as it is."""
+        if isinstance(value, str) and value.startswith("gs://"):
+            return value
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+_FILE = _Stored(exists=True, dir_okay=False)
 
 
 @click.command(short_help="Fit the models to what you labelled.")
@@ -30,9 +49,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=_FILE,
     help="JSON lines with the text of a page and its segments to keep and to drop",
 )
-@click.option(
-    "--output", required=True, type=Path, metavar="DIR", help="folder of the models"
-)
+@click.option("--output", required=True, metavar="DIR", help="folder of the models")
 @click.option(
     "--embedding-model",
     default=Config.embedding_model,
@@ -40,10 +57,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="as for run; none fits no weights for embeddings",
 )
 def tune(
-    gold: Sequence[Path],
-    background: Sequence[Path],
-    pages: Path | None,
-    output: Path,
+    gold: Sequence[Path | str],
+    background: Sequence[Path | str],
+    pages: Path | str | None,
+    output: str,
     embedding_model: str,
 ) -> None:
     """Fit the models to what you labelled, and score them on the half held back.
@@ -131,7 +148,7 @@ def tune(
 @click.option(
     "--json",
     "result_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=_Stored(dir_okay=False),
     metavar="FILE",
     help="write the scores and all mistakes there",
 )
@@ -141,16 +158,16 @@ def tune(
 def evaluate(
     context: click.Context,
     /,
-    gold: Path | None,
-    background: Sequence[Path],
-    pairs: Path | None,
-    pages: Path | None,
+    gold: Path | str | None,
+    background: Sequence[Path | str],
+    pairs: Path | str | None,
+    pages: Path | str | None,
     half: str,
     baselines: bool,
     planted: int | None,
     output: str | None,
     overwrite: bool,
-    result_file: Path | None,
+    result_file: Path | str | None,
     quiet: bool,
     **options: Any,
 ) -> None:

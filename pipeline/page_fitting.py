@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from pipeline.gold import Page, folded, is_fitted_page, read_pages
+from transforms import storage
 from transforms.furniture import line_reason
 from transforms.main_content import (
     MOST_DEVIATION,
@@ -178,7 +179,9 @@ def _short(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.array([float(f"{value:.6g}") for value in values])
 
 
-def fit_page_model(pages_file: pathlib.Path, output: pathlib.Path) -> dict[str, Any]:
+def fit_page_model(
+    pages_file: pathlib.Path | str, output: pathlib.Path | str
+) -> dict[str, Any]:
     """Fit the model that finds the article in a page, and write `page_model.json`.
 
     Half of the pages, by a hash of their site, is fitted to; both halves are scored.
@@ -193,6 +196,7 @@ def fit_page_model(pages_file: pathlib.Path, output: pathlib.Path) -> dict[str, 
     Raises:
       ValueError: if the file is refused, or no segment stands in a line of its page.
     """
+    storage.check_writable(str(output))
     pages = read_pages(pages_file)
     fitted, kept_out = halves(pages)
     model = fit_pages(fitted)
@@ -205,6 +209,6 @@ def fit_page_model(pages_file: pathlib.Path, output: pathlib.Path) -> dict[str, 
         "kept_out": score_pages(kept_out, model)._asdict(),
     }
     with_model = dataclasses.replace(model, made_from=made_from)
-    output.mkdir(parents=True, exist_ok=True)
-    write_page_model(with_model, output / "page_model.json")
+    with storage.written_folder(str(output)) as folder:
+        write_page_model(with_model, folder / "page_model.json")
     return made_from

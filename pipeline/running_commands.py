@@ -118,6 +118,7 @@ def run(
     newsdedup run --input 'pages/*.html' --input 'wire/*.parquet' --output out
     newsdedup run --input dump.jsonl --field text=body --output out
     newsdedup run --input 'today/*.jsonl' --output out --incremental
+    newsdedup run --input 'gs://news/today/*.jsonl' --output gs://news/out --incremental
 
     Flags of Apache Beam (--runner, --direct_num_workers, ...) pass through unchanged: with
     --runner DataflowRunner, --project, --region and --temp_location it is a job there.
@@ -169,7 +170,7 @@ def run(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     short_help="Add the files of a folder to a run as they arrive.",
 )
-@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False))
+@click.argument("folder", metavar="DIR")
 @click.option("--output", required=True, metavar="OUT", help="folder of the tables")
 @click.option(
     "--seconds",
@@ -198,6 +199,7 @@ def watch(
 
     \b
     newsdedup watch incoming --output out
+    newsdedup watch gs://news/incoming --output gs://news/out
 
     A file is read once it has not changed between two looks, and once only: a watch may be
     stopped and started again.

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.terminal import visible
+from transforms import storage
 from transforms.parquet import MANIFEST, read_manifest, table_files
 
 LARGEST = "largest"
@@ -43,16 +43,26 @@ def read_table(
       ValueError: if no run has finished there, or a file of it is gone or broken.
     """
     manifest = read_manifest(output)
-    if manifest is None:
-        raise ValueError(f"{output} holds no finished run: it has no {MANIFEST}")
-    tables = []
-    for path in table_files(output, manifest, name):
+    while manifest is not None:
         try:
-            with FileSystems.open(path, compression_type="uncompressed") as stream:
-                tables.append(pq.read_table(stream, columns=columns, filters=filters))
-        except (OSError, pa.ArrowException) as error:
-            raise ValueError(f"{path} must be a file of the run, got {error}") from error
-    return pa.concat_tables(tables)
+            return pa.concat_tables(
+                _read_file(path, columns, filters)
+                for path in table_files(output, manifest, name)
+            )
+        except ValueError:
+            # Files go when another run is put in force, perhaps while they are read.
+            before, manifest = manifest, read_manifest(output)
+            if manifest == before:
+                raise
+    raise ValueError(f"{output} holds no finished run: it has no {MANIFEST}")
+
+
+def _read_file(path: str, columns: list[str] | None, filters: Any) -> pa.Table:
+    try:
+        with storage.opened(path) as stream:
+            return pq.read_table(stream, columns=columns, filters=filters)
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{path} must be a file of the run, got {error}") from error
 
 
 def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> None:

@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -40,19 +39,16 @@ from pipeline.config import Config
 from pipeline.incremental import differing_settings
 from pipeline.launching import Target, run_to_end, target
 from pipeline.stages import finding_copies, fingerprinting, follow_ups
+from transforms import storage
 from transforms.arrivals import ReadMessages, SendOn
 from transforms.assigning import AssigningRules
 from transforms.embedding_model import load_model
 from transforms.listing import absolute
 from transforms.messages import Message
 from transforms.micro_batches import StreamRules
+from transforms.owners import owned
 from transforms.parquet import (
-    OWNER,
-    STAGING,
-    living_owner,
-    own_staging,
     read_manifest,
-    remove_leftovers,
     staging_folder,
 )
 from transforms.reading import checked_fields
@@ -123,17 +119,13 @@ def check_settings(output: str, config: Config) -> None:
       ValueError: if an earlier stream decided by other settings or models.
     """
     now = {**dataclasses.asdict(config), **model_contents(config)}
-    path = FileSystems.join(output, SETTINGS)
-    if not FileSystems.exists(path):
-        if not FileSystems.exists(output):
-            FileSystems.mkdirs(output)
-        with FileSystems.create(path, mime_type="application/json") as stream:
-            stream.write(json.dumps(now, indent=1).encode())
+    path = storage.join(output, SETTINGS)
+    if not storage.exists(path):
+        storage.make_folder(output)
+        storage.write(path, json.dumps(now, indent=1).encode())
         return
-    with FileSystems.open(path) as stream:
-        content = stream.read()
     try:
-        before = dict(json.loads(content))
+        before = dict(json.loads(storage.content_of(path)))
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no settings of a stream: {error}") from error
     if differing := differing_settings(before, now):
@@ -324,7 +316,8 @@ def carry_out(job: Job) -> Iterator[dict[str, int]]:
         return
     if config.uses_model:
         load_model(config.embedding_model_folder)
-    with owned(place.output), Subscription(place.subscription) as source:
+    owning = owned(place.output, staging_folder(place.output), what="stream")
+    with owning, Subscription(place.subscription) as source:
         source.check()
         check_settings(place.output, config)
         while True:
@@ -389,26 +382,3 @@ def _kept(source: Subscription, messages: Sequence[Message]) -> Iterator[None]:
         done.set()
         thread.join()
     source.acknowledge(ack_ids)
-
-
-@contextlib.contextmanager
-def owned(output: str) -> Iterator[None]:
-    """Have a folder for ourselves.
-
-    Raises:
-      ValueError: if another process has it.
-    """
-    pattern = FileSystems.join(output, f"{STAGING}-*", OWNER)
-    for found in FileSystems.match([pattern])[0].metadata_list:
-        if owner := living_owner(found.path):
-            folder = found.path.rstrip("/").split("/")[-2]
-            raise ValueError(
-                f"another stream is at work in {output}, {owner}; if it has died, "
-                f"delete {folder}"
-            )
-    remove_leftovers(output)
-    own_staging(staging_folder(output))
-    try:
-        yield
-    finally:
-        remove_leftovers(output)

@@ -31,6 +31,7 @@ from pipeline.labelled import (
 )
 from schemas.batch import column, concatenate
 from schemas.fingerprint import FINGERPRINT
+from transforms import storage
 from transforms.background import Background, make_background, write_background
 from transforms.rarity import RaritySettings
 from transforms.story_model import SCHEMA, VERSION, StoryModel
@@ -143,7 +144,7 @@ def write_story_model(model: StoryModel, folder: pathlib.Path) -> None:
 
 
 def tune_sets(
-    sets: Sequence[Labelled], background: pa.RecordBatch, output: pathlib.Path
+    sets: Sequence[Labelled], background: pa.RecordBatch, output: pathlib.Path | str
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Fit a model to the first halves of labelled sets, score it and write it.
 
@@ -177,14 +178,15 @@ def tune_sets(
         "bcubed": scores,
     }
     model = fit_model(split, setting, made_from=made_from)
-    write_story_model(model, output)
+    with storage.written_folder(str(output)) as folder:
+        write_story_model(model, folder)
     return scores
 
 
 def tune(
-    gold_files: Sequence[pathlib.Path],
-    background_files: Sequence[pathlib.Path],
-    output: pathlib.Path,
+    gold_files: Sequence[pathlib.Path | str],
+    background_files: Sequence[pathlib.Path | str],
+    output: pathlib.Path | str,
     *,
     embedding_model: str | None,
     embedding_tokens: int = 128,
@@ -210,10 +212,12 @@ def tune(
     """
     if not gold_files:
         raise ValueError("at least one file of labelled articles must be given, got none")
-    folders = Counter(path.resolve().parent.name for path in gold_files)
+    storage.check_writable(str(output))
+    whole = [storage.folder_of(str(path)) for path in gold_files]
+    folders = Counter(folder.rpartition("/")[2] for folder in whole)
     sets = []
-    for path in gold_files:
-        folder = path.resolve().parent.name
+    for path, inside in zip(gold_files, whole, strict=True):
+        folder = inside.rpartition("/")[2]
         raw, stories = read_labelled(path)
         sizes = Counter(story for story in stories if story is not None)
         if not sizes or max(sizes.values()) < 2:
@@ -227,7 +231,7 @@ def tune(
         places = column(prints, "position") - 1
         sets.append(
             Labelled(
-                folder if folders[folder] == 1 else path.name.split(".")[0],
+                folder if folders[folder] == 1 else pathlib.Path(path).name.split(".")[0],
                 prints.drop_columns(["position"]),
                 np.array(stories, dtype=object)[places],
             )
@@ -236,8 +240,8 @@ def tune(
     for path in background_files:
         own = [
             number
-            for number, gold in enumerate(gold_files)
-            if gold.resolve().parent == path.resolve().parent
+            for number, folder in enumerate(whole)
+            if folder == storage.folder_of(str(path))
         ]
         days = [days_around(sets[number].fingerprints) for number in own]
         prints = fingerprint_corpus(

@@ -14,18 +14,20 @@ from typing import Any
 from pipeline import batch
 from pipeline.config import Config
 from pipeline.incremental import Additions
+from transforms import storage
 from transforms.listing import matched_files
 from transforms.parquet import read_manifest
 
 
 def settled_files(
-    folder: str, before: Mapping[str, tuple[int, float]]
-) -> tuple[list[str], dict[str, tuple[int, float]]]:
+    folder: str, before: Mapping[str, tuple[int, object]]
+) -> tuple[list[str], dict[str, tuple[int, object]]]:
     """Find the files of a folder that did not change since the last look.
 
     Args:
-      folder: a local folder.
-      before: size and time of writing of each file at the last look.
+      folder: of this machine or of a bucket.
+      before: size of each file at the last look, and when it was written or, in a bucket,
+        what tells its content.
 
     Returns:
       The files that are as they were, and what to hand in at the next look.
@@ -35,11 +37,16 @@ def settled_files(
     except ValueError:
         # The folder is empty, so far.
         return [], {}
-    now = {}
+    now: dict[str, tuple[int, object]] = {}
+    stored = storage.files(folder) if storage.is_stored(folder) else []
+    contents = {found.path: (found.size, found.content) for found in stored}
     for file in files:
-        found = os.stat(file)
-        now[file] = (found.st_size, found.st_mtime)
-    return [file for file in files if before.get(file) == now[file]], now
+        if file in contents:
+            now[file] = contents[file]
+        elif not storage.is_stored(file):
+            found = os.stat(file)
+            now[file] = (found.st_size, found.st_mtime)
+    return [file for file in files if file in now and before.get(file) == now[file]], now
 
 
 def watch(
@@ -56,7 +63,7 @@ def watch(
     """Add the files of a folder to an output folder as they arrive, for ever.
 
     Args:
-      folder: a local folder; folders in it are looked through, too.
+      folder: of this machine or of a bucket; folders in it are looked through, too.
       output: folder of the tables.
       config: settings.
       fields: our field -> its name in the input.
@@ -71,9 +78,12 @@ def watch(
     Raises:
       ValueError: if `folder` is no folder, or as of `batch.run`.
     """
-    if not os.path.isdir(folder):
+    if storage.is_stored(folder):
+        # A bucket that does not answer is told of now, not taken for an empty folder.
+        storage.holds(folder)
+    elif not os.path.isdir(folder):
         raise ValueError(f"a folder must be given to be watched, got {folder}")
-    seen: dict[str, tuple[int, float]] = {}
+    seen: dict[str, tuple[int, object]] = {}
     while True:
         files, seen = settled_files(folder, seen)
         before = read_manifest(output)

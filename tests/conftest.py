@@ -135,3 +135,25 @@ def large_page(tmp_path_factory: pytest.TempPathFactory, made_run: Any) -> Path:
     made_run.write_run(str(folder), articles, matches=matches)
     write_report(str(folder), folder / "report.html")
     return folder / "report.html"
+
+
+def stored(patch: pytest.MonkeyPatch) -> Iterator[Any]:
+    patch.syspath_prepend(str(Path(__file__).parent))
+    from storage_server import StorageServer
+
+    with StorageServer("news", "other") as server:
+        patch.setenv("STORAGE_EMULATOR_HOST", server.address)
+        yield server
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give a store like Google's, with buckets news and other, which `gs://` means."""
+    yield from stored(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def shared_store() -> Iterator[Any]:
+    """Give a store that the tests of a file share; its buckets are only read by them."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from stored(patch)

@@ -21,7 +21,7 @@ from gcp_storage_emulator.server import create_server
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.cloud.storage import Client
 
-from transforms import embedding_model
+from transforms import buckets, embedding_model
 from transforms.embedding import embed
 from transforms.embedding_model import DEFAULT_MODEL, load_model, model_folder
 
@@ -496,7 +496,7 @@ def nobody(request, monkeypatch):
         port.bind(("127.0.0.1", 0))
         if request.param == "keeps silent":
             port.listen()
-            monkeypatch.setattr(embedding_model, "SECONDS_TO_ANSWER", 0.2)
+            monkeypatch.setattr(buckets, "SECONDS_TO_ANSWER", 0.2)
         yield f"http://127.0.0.1:{port.getsockname()[1]}"
 
 

@@ -2,11 +2,9 @@ import os
 from pathlib import Path
 
 import pytest
-from apache_beam.io.filesystem import FileMetadata, MatchResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms import listing
 from transforms.listing import (
     file_format,
     file_groups,
@@ -188,21 +186,3 @@ def test_identity_is_of_name_and_content_not_of_the_folder(folder: Path) -> None
 def test_pipe_is_not_read_for_its_identity(folder: Path) -> None:
     os.mkfifo(folder / "pipe.jsonl")
     assert file_identities(["in/pipe.jsonl"]) == {"in/pipe.jsonl": "pipe.jsonl"}
-
-
-def test_file_elsewhere_is_known_by_path_size_and_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[list[str]] = []
-
-    def match(patterns: list[str]) -> list[MatchResult]:
-        asked.append(patterns)
-        found = [FileMetadata("gs://b/in/a.txt", 5, 1.5), FileMetadata("gs://b/in/c", 9)]
-        return [MatchResult(pattern, found) for pattern in patterns]
-
-    monkeypatch.setattr(listing.FileSystems, "match", match)
-    files = ["gs://b/in/a.txt", "gs://b/in/gone.txt"]
-    known = ["gs://b/in/a.txt 5 1.5", "gs://b/in/gone.txt"]
-    assert list(file_identities(files).values()) == known
-    assert file_sizes(files) == {"gs://b/in/a.txt": 5, "gs://b/in/gone.txt": 0}
-    assert asked == [["gs://b/in/*"]] * 2

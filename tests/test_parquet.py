@@ -1,22 +1,17 @@
 """Tables to Parquet files: staged, moved into place, manifest last."""
 
 import json
-import os
-import socket
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from transforms import buckets, storage
 from transforms.parquet import (
-    OWNER,
     Commit,
     Part,
     WriteTable,
     commit,
-    living_owner,
-    own_staging,
     read_manifest,
     remove_leftovers,
     staging_folder,
@@ -172,19 +167,6 @@ def test_a_file_that_is_not_ours_is_no_leftover(tmp_path):
     assert (tmp_path / "articles" / "mine.parquet").read_bytes() == b"mine"
 
 
-def test_the_owner_of_a_staging_folder_is_known_while_it_lives(tmp_path):
-    staging = staging_folder(str(tmp_path))
-    own_staging(staging)
-    path = f"{staging}/{OWNER}"
-    assert living_owner(path).startswith(f"process {os.getpid()} on ")
-    Path(path).write_text(json.dumps({"host": socket.gethostname(), "process": 2**22 + 1}))
-    assert living_owner(path) is None
-    Path(path).write_text(json.dumps({"host": "elsewhere", "process": 1}))
-    assert living_owner(path) == "process 1 on elsewhere"
-    Path(path).write_text("{")
-    assert living_owner(path) is None
-
-
 def test_a_folder_without_a_manifest_holds_no_run(tmp_path):
     assert read_manifest(str(tmp_path)) is None
 
@@ -227,3 +209,79 @@ def test_a_run_that_goes_on_names_the_files_of_the_earlier_ones_too(tmp_path):
     assert ids_in(tmp_path) == ["a", "b"]
     assert [run["run_id"] for run in manifest["runs"]] == ["one", "two"]
     assert (manifest["runs"][1]["articles"], manifest["runs"][1]["files"]) == (1, ["f"])
+
+
+def in_bucket(output="gs://news/out"):
+    """Give the ids of the articles in force in a folder of a bucket."""
+    paths = table_files(output, read_manifest(output), "articles")
+    parts = [pq.read_table(pa.BufferReader(storage.content_of(path))) for path in paths]
+    return [value for part in parts for value in part["id"].to_pylist()]
+
+
+@pytest.mark.parametrize("output", ["gs://news/out", "gs://news", "gs://news/a b/100% é/"])
+def test_a_bucket_holds_what_the_manifest_names_and_nothing_else(output, store):
+    for ids in ("ab", "cd"):
+        manifest = finished(output, *ids)
+        assert in_bucket(output) == list(ids)
+        named = [part["name"] for parts in manifest["tables"].values() for part in parts]
+        paths = [storage.join(output, name) for name in ("manifest.json", *named)]
+        assert {f"gs://news/{name}" for name in store.names("news")} == set(paths)
+
+
+@pytest.mark.parametrize("status", [503, 403])
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_commit_that_fails_half_way_leaves_what_was_in_force(
+    part, status, store, monkeypatch
+):
+    monkeypatch.setattr(buckets, "SECONDS_TO_RETRY", 0.05)
+    finished("gs://news/out", "a")
+    manifest = store.content("news", "out/manifest.json")
+    copied = []
+
+    def refusing(method, path, written):
+        if "/rewriteTo/" in path:
+            copied.append(path)
+        return status if len(copied) > part else None
+
+    store.refusing = refusing
+    with pytest.raises(OSError, match=r"cannot be reached|may not"):
+        finished("gs://news/out", "b")
+    store.refusing = lambda *_: None
+    assert store.content("news", "out/manifest.json") == manifest
+    assert in_bucket() == ["a"]
+    remove_leftovers("gs://news/out")
+    assert len(store.names("news")) == 3
+    finished("gs://news/out", "c")
+    assert in_bucket() == ["c"]
+
+
+def test_of_two_that_commit_at_once_in_a_bucket_one_does(store):
+    """Each has looked at the manifest before the other writes it."""
+    finished("gs://news/out", "other")
+    with store.lock:
+        thing = dict(store.storage.objects["news"]["out/manifest.json"])
+    content = store.content("news", "out/manifest.json")
+    storage.delete(["gs://news/out/manifest.json"])
+
+    def other_comes_first(method, path, written):
+        if method == "POST" and written == "out/manifest.json":
+            store.storage.create_file("news", written, content, thing)
+
+    store.refusing = other_comes_first
+    with pytest.raises(ValueError, match="another run has finished in gs://news/out since"):
+        finished("gs://news/out", "late")
+    assert in_bucket() == ["other"]
+
+
+def test_a_commit_whose_answer_was_lost_has_been_made(store):
+    """The store wrote the manifest, and the writer was told that it is out of order."""
+    replace = storage.replace
+
+    def twice(path, content, *, version):
+        replace(path, content, version=version)
+        replace(path, content, version=version)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(storage, "replace", twice)
+        finished("gs://news/out", "b")
+    assert in_bucket() == ["b"]

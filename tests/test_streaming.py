@@ -15,7 +15,9 @@ from pipeline import batch
 from pipeline.config import Config
 from pipeline.incremental import Additions
 from pipeline.show import read_table
-from pipeline.streaming import owned, stream, stream_rules
+from pipeline.streaming import stream, stream_rules
+from transforms.owners import owned
+from transforms.parquet import staging_folder
 from transforms.past import read_part
 from transforms.windows import TABLES, placement_files, read_standings
 
@@ -177,10 +179,24 @@ def test_a_stream_has_a_folder_of_its_own(server, tmp_path):
         next(stream(NEWS, output, WITHOUT_MODEL, fields={}))
     live = str(tmp_path / "live")
     with (
-        owned(live),
+        owned(live, staging_folder(live), what="stream"),
         pytest.raises(ValueError, match="another stream is at work"),
     ):
         next(stream(NEWS, live, WITHOUT_MODEL, fields={}))
+
+
+def test_a_stream_and_the_run_over_it_may_write_to_a_bucket(server, store):
+    live, output = "gs://news/live", "gs://other"
+    server.publish(TOPIC, *lines(2))
+    assert place_once(live)["placed"] > 10
+    with pytest.raises(ValueError, match="min_containment was"):
+        place_once(live, Config(embedding="none", min_containment=0.8))
+    assert not [name for name in store.names("news") if name.startswith("live/_")]
+    given = {"fields": {}, "additions": Additions(), "keep_ids": live}
+    batch.run([f"{live}/raw/*"], output, WITHOUT_MODEL, **given)
+    stood = read_standings(placement_files(live)).column("article_id").to_pylist()
+    kept = read_table(output, "articles").column("article_id").to_pylist()
+    assert sorted(kept) == sorted(stood)
 
 
 def test_streams_on_one_folder_decide_alike(server, tmp_path):

@@ -13,6 +13,7 @@ from schemas.batch import column, concatenate
 from schemas.match import MATCH
 from schemas.past import LEARNT, STANDING, VECTORS
 from schemas.story import ARTICLES, INDEX
+from transforms import storage
 from transforms.formats import Row, parquet_rows, raw_values
 from transforms.parsing import parse_articles
 from transforms.past import id_keys, read_part
@@ -206,6 +207,25 @@ def test_what_a_window_that_died_left_is_removed_and_does_not_count(tmp_path):
     assert files(tmp_path) == sorted(kept)
     remove_unfinished(output, "en")
     assert files(tmp_path) == sorted(kept)
+
+
+def test_in_a_bucket_windows_are_written_read_and_removed_as_here(tmp_path, store):
+    outputs = (str(tmp_path), "gs://news/live")
+    for output in outputs:
+        for number, ids in enumerate((["a"], ["b", "c"]), 1):
+            write_window(made(ids, MONDAY + number * DAY, number), output)
+        stem = windows_written(output, "en")[-1]
+        storage.delete([storage.join(output, "placements", f"{stem}.parquet")])
+        assert remembered(read_windows(output, "en", since="", least=9)) == {"a"}
+        remove_unfinished(output, "en")
+    here, there = (
+        sorted(file.path.removeprefix(output) for file in storage.files(output))
+        for output in outputs
+    )
+    assert here == there
+    assert not [name for name in there if "_parts" in name]
+    standings = [read_standings(placement_files(output)) for output in outputs]
+    assert standings[0].equals(standings[1])
 
 
 def test_what_is_no_file_of_ours_is_left_alone(tmp_path):

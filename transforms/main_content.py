@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from transforms import storage
 from transforms.furniture import ends_sentence
 from transforms.page_lines import densest, feature_names, page_features
 from transforms.tokens import count_words
@@ -193,24 +194,24 @@ def _without_menus(
     return left if left.any() else keep
 
 
-def model_path(folder: str) -> pathlib.Path:
+def model_path(folder: str) -> str:
     """Give where the models of a folder are in this process, or those called `SHIPPED`."""
-    return DATA if folder == SHIPPED else pathlib.Path(folder)
+    return str(DATA) if folder == SHIPPED else folder
 
 
 @functools.cache
 def page_model(folder: str = SHIPPED) -> PageModel:
     """Read the model of a folder, as of `model_path`, once a process."""
-    return read_page_model(model_path(folder) / "page_model.json")
+    return read_page_model(storage.join(model_path(folder), "page_model.json"))
 
 
-def read_page_model(path: pathlib.Path) -> PageModel:
+def read_page_model(path: pathlib.Path | str) -> PageModel:
     """Read a model.
 
     Raises:
       ValueError: if it is of another version or of other features.
     """
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = json.loads(storage.content_of(str(path)))
     found = (stored.get("schema"), stored.get("version"))
     if found != (SCHEMA, VERSION):
         raise ValueError(

@@ -13,9 +13,7 @@ files whose rename fails (apache/beam#29515), so the moves are made here and che
 import dataclasses
 import datetime
 import json
-import os
 import re
-import socket
 import threading
 import uuid
 from collections import defaultdict
@@ -25,9 +23,10 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.batch import Collections, concatenate
+from transforms import storage
+from transforms.buckets import OvertakenError
 
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = "newsdedup.manifest"
@@ -100,8 +99,8 @@ def write_part(
         rows = rows.sort_by([(name, "ascending") for name in order])
     token = _token(staging)
     # A bundle may be tried more than once, also twice at the same time.
-    staged = FileSystems.join(staging, f"{table}-{shard:05d}-{uuid.uuid4().hex}.parquet")
-    with FileSystems.create(staged, mime_type="application/octet-stream") as stream:
+    staged = storage.join(staging, f"{table}-{shard:05d}-{uuid.uuid4().hex}.parquet")
+    with storage.created(staged) as stream:
         pq.write_table(
             rows,
             stream,
@@ -151,40 +150,7 @@ class WriteTable(beam.PTransform):
 
 def staging_folder(output: str) -> str:
     """Name a new staging folder, one for every attempt at a run."""
-    return FileSystems.join(output, f"{STAGING}-{uuid.uuid4().hex[:8]}")
-
-
-def own_staging(staging: str, job: str | None = None) -> None:
-    """Make a staging folder and note in it who works there: this process, or a job."""
-    owner = {"host": socket.gethostname(), "process": os.getpid()}
-    if job is not None:
-        owner = {"job": job}
-    with FileSystems.create(FileSystems.join(staging, OWNER)) as stream:
-        stream.write(json.dumps(owner).encode())
-
-
-def living_owner(path: str) -> str | None:
-    """Say who works in a staging folder, by its owner file; None if that process is dead.
-
-    A process of another machine, or a job, cannot be asked and counts as living.
-    """
-    with FileSystems.open(path) as stream:
-        content = stream.read()
-    try:
-        owner = json.loads(content)
-        if "job" in owner:
-            return str(owner["job"])
-        host, process = str(owner["host"]), int(owner["process"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if host == socket.gethostname():
-        try:
-            os.kill(process, 0)
-        except (ProcessLookupError, OverflowError):
-            return None
-        except PermissionError:
-            pass
-    return f"process {process} on {host}"
+    return storage.join(output, f"{STAGING}-{uuid.uuid4().hex[:8]}")
 
 
 def read_manifest(output: str) -> dict[str, Any] | None:
@@ -196,11 +162,17 @@ def read_manifest(output: str) -> dict[str, Any] | None:
     Raises:
       ValueError: if the manifest is not one of ours, or of a later version.
     """
-    path = FileSystems.join(output, MANIFEST)
-    if not FileSystems.exists(path):
+    found = _current_manifest(output)
+    return found[0] if found else None
+
+
+def _current_manifest(output: str) -> tuple[dict[str, Any], int] | None:
+    """Read a manifest and its version, as of `storage.current`."""
+    path = storage.join(output, MANIFEST)
+    found = storage.current(path)
+    if found is None:
         return None
-    with FileSystems.open(path) as stream:
-        content = stream.read()
+    content, version_stored = found
     try:
         manifest = json.loads(content)
         schema, version = manifest["schema"], manifest["version"]
@@ -213,7 +185,7 @@ def read_manifest(output: str) -> dict[str, Any] | None:
         )
     if amiss := _amiss(manifest):
         raise ValueError(f"{path} is not a manifest of newsdedup: {amiss}")
-    return dict(manifest)
+    return dict(manifest), version_stored
 
 
 # What a manifest has beside its tables, and of what type each is.
@@ -253,7 +225,7 @@ def _amiss(manifest: Mapping[str, Any]) -> str | None:
 
 def table_files(output: str, manifest: Mapping[str, Any], table: str) -> list[str]:
     """Give the paths of a table's files in force, in the order of their rows."""
-    return [FileSystems.join(output, part["name"]) for part in manifest["tables"][table]]
+    return [storage.join(output, part["name"]) for part in manifest["tables"][table]]
 
 
 def commit(
@@ -293,7 +265,8 @@ def commit(
         another run has finished in the folder meanwhile.
     """
     token = _token(staging)
-    previous = read_manifest(output)
+    found = _current_manifest(output)
+    previous, version = found or (None, 0)
     in_force = (previous or {}).get("commit")
     if in_force not in (replaces, token):
         raise ValueError(f"another run has finished in {output} since this one began")
@@ -311,20 +284,18 @@ def commit(
             f"got {kept} and {rejected}"
         )
     for table in tables:
-        folder = FileSystems.join(output, table)
-        if not FileSystems.exists(folder):
-            FileSystems.mkdirs(folder)
+        storage.make_folder(storage.join(output, table))
     # The staged file is gone when an earlier try at this commit has moved it.
-    moves = [
-        part for part in _flat(tables) if part.staged and FileSystems.exists(part.staged)
-    ]
-    for name in set(_names(tables)) - {part.name for part in moves}:
-        if not FileSystems.exists(FileSystems.join(output, name)):
-            raise ValueError(f"a staged file must stay until it is moved, {name} is gone")
-    FileSystems.rename(
-        [part.staged for part in moves],
-        [FileSystems.join(output, part.name) for part in moves],
-    )
+    waiting = storage.existing(part.staged for part in _flat(tables) if part.staged)
+    moves = {
+        part.staged: storage.join(output, part.name)
+        for part in _flat(tables)
+        if part.staged in waiting
+    }
+    others = {storage.join(output, name) for name in _names(tables)} - {*moves.values()}
+    for path in sorted(others - storage.existing(others)):
+        raise ValueError(f"a staged file must stay until it is moved, {path} is gone")
+    storage.move(list(moves.items()))
     finished_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     run = {
         "run_id": settings["run_id"],
@@ -350,10 +321,7 @@ def commit(
             for table, listed in sorted(tables.items())
         },
     }
-    staged = FileSystems.join(output, f".{MANIFEST}-{uuid.uuid4().hex}")
-    with FileSystems.create(staged, mime_type="application/json") as stream:
-        stream.write(json.dumps(manifest, indent=1, ensure_ascii=False).encode())
-    FileSystems.rename([staged], [FileSystems.join(output, MANIFEST)])
+    _put_in_force(output, manifest, version)
     if previous is not None:
         names = set(_names(tables))
         _delete(
@@ -365,9 +333,21 @@ def commit(
                 if part["name"] not in names
             ],
         )
-    if FileSystems.exists(staging):
-        FileSystems.delete([staging])
+    storage.delete_folder(staging)
     return manifest
+
+
+def _put_in_force(output: str, manifest: Mapping[str, Any], version: int) -> None:
+    path = storage.join(output, MANIFEST)
+    content = json.dumps(manifest, indent=1, ensure_ascii=False).encode()
+    try:
+        storage.replace(path, content, version=version)
+    except OvertakenError as error:
+        # What was told of an attempt may be lost, and the next finds what that wrote.
+        if (read_manifest(output) or {}).get("commit") != manifest["commit"]:
+            raise ValueError(
+                f"another run has finished in {output} since this one began"
+            ) from error
 
 
 def _token(staging: str) -> str:
@@ -383,8 +363,7 @@ def _flat(tables: Mapping[str, Sequence[Part]]) -> list[Part]:
 
 
 def _delete(output: str, names: Sequence[str]) -> None:
-    paths = [FileSystems.join(output, name) for name in names]
-    FileSystems.delete([path for path in paths if FileSystems.exists(path)])
+    storage.delete(storage.join(output, name) for name in names)
 
 
 def _statistics(tables: Mapping[str, Sequence[Part]]) -> dict[str, int]:
@@ -444,25 +423,29 @@ class Commit(beam.PTransform):
             )
 
 
-def remove_leftovers(output: str) -> None:
-    """Remove what runs that died left: staging folders, and files no manifest names."""
+def remove_leftovers(output: str, *, but: str = "") -> None:
+    """Remove what runs that died left: staging folders, and files no manifest names.
+
+    Args:
+      output: the output folder.
+      but: a staging folder that stays.
+    """
     manifest = read_manifest(output)
     named = {
         part["name"]
         for listed in (manifest or {"tables": {}})["tables"].values()
         for part in listed
     }
-    (found,) = FileSystems.match([FileSystems.join(output, "**")])
     root = output.rstrip("/") + "/"
-    for metadata in found.metadata_list:
-        name = metadata.path.removeprefix(root)
-        staged = name.startswith((STAGING, f".{MANIFEST}"))
-        part = PART_NAME.fullmatch(name.split("/", 1)[-1])
-        if staged or (part and name not in named):
-            FileSystems.delete([metadata.path])
-    for folder in {
-        metadata.path.removeprefix(root).split("/")[0] for metadata in found.metadata_list
-    }:
-        path = FileSystems.join(output, folder)
-        if folder.startswith(STAGING) and FileSystems.exists(path):
-            FileSystems.delete([path])
+    stays = but.rstrip("/").rpartition("/")[2]
+    names = [found.path.removeprefix(root) for found in storage.files(output)]
+    names = [name for name in names if name.split("/")[0] != stays]
+    storage.delete(
+        storage.join(output, name)
+        for name in names
+        if name.startswith((STAGING, f".{MANIFEST}"))
+        or (PART_NAME.fullmatch(name.split("/", 1)[-1]) and name not in named)
+    )
+    for folder in {name.split("/")[0] for name in names}:
+        if folder.startswith(STAGING):
+            storage.delete_folder(storage.join(output, folder))

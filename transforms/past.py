@@ -21,7 +21,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.article import REJECT
 from schemas.batch import Collections, column, concatenate, with_column
@@ -29,6 +28,7 @@ from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EVIDENCE
 from schemas.past import KEYS, LEDGER
 from schemas.story import ARTICLES, INDEX
+from transforms import storage
 from transforms.normalisation import hashes, utf8
 
 _MICROSECONDS = 1_000_000
@@ -86,7 +86,7 @@ def read_part(
       ValueError: if the file is gone or broken, or holds what no run has written.
     """
     try:
-        with FileSystems.open(path, compression_type="uncompressed") as stream:
+        with storage.opened(path) as stream:
             names = None if columns is None else list(columns)
             if filters is None:
                 table = pq.ParquetFile(stream).read(columns=names)
@@ -302,7 +302,7 @@ def _rows_with(
     own = id_keys(ids)
     wanted = np.isin(own, keys)
     found = []
-    with FileSystems.open(path, compression_type="uncompressed") as stream:
+    with storage.opened(path) as stream:
         file = pq.ParquetFile(stream)
         begin = 0
         for group in range(file.num_row_groups):

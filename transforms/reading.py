@@ -17,10 +17,10 @@ from typing import Literal, TypeAlias
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.io.filesystem import BeamIOError
-from google.api_core.exceptions import ClientError
 
 from schemas.article import RAW, REJECT
 from schemas.batch import Collections
+from transforms.buckets import UnreachableError
 from transforms.decoding import ExpansionError, file_chunks, unpacked, utf8_chunks
 from transforms.formats import (
     FIELDS,
@@ -39,7 +39,7 @@ MAX_ROW_BYTES = 16 << 20
 # A batch closes early when its texts reach this, so that long articles make short batches.
 BATCH_BYTES = 32 << 20
 
-UNREADABLE = (OSError, BeamIOError, pa.ArrowException, ClientError)
+UNREADABLE = (OSError, BeamIOError, pa.ArrowException)
 
 
 def checked_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
@@ -73,6 +73,8 @@ def read_rows(
     except EOFError as error:
         detail = f"the compressed file breaks off here: {error}"
         yield Reject(position + 1, "truncated", detail)
+    except UnreachableError:
+        raise
     except UNREADABLE as error:
         detail = f"{type(error).__name__}: {error}"[:160]
         yield Reject(position + 1, "unreadable_file", detail)

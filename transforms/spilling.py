@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.batch import split_by
+from transforms import storage
 
 
 class Spilled(NamedTuple):
@@ -40,11 +40,10 @@ def spill(articles: pa.RecordBatch, folder: str) -> Spilled:
       articles: n rows, at least one, with columns `file` and `position`.
       folder: staging folder of this attempt.
     """
-    path = FileSystems.join(folder, f"articles-{uuid.uuid4().hex}.arrow")
+    path = storage.join(folder, f"articles-{uuid.uuid4().hex}.arrow")
     with (
-        FileSystems.create(path, mime_type="application/octet-stream") as stream,
-        pa.PythonFile(stream, "w") as file,
-        pa.ipc.new_stream(file, articles.schema) as writer,
+        storage.created(path) as stream,
+        pa.ipc.new_stream(pa.PythonFile(stream, "w"), articles.schema) as writer,
     ):
         writer.write_batch(articles)
     files = articles.column("file")
@@ -62,10 +61,7 @@ def read_back(spilled: Spilled, names: Sequence[str] | None = None) -> pa.Record
 
 def _content(path: str) -> pa.NativeFile | bytes:
     """Give the bytes of a file; of one on this machine, those that are looked at."""
-    if "://" not in path:
-        return pa.memory_map(path)
-    with FileSystems.open(path) as stream:
-        return bytes(stream.read())
+    return storage.content_of(path) if storage.is_stored(path) else pa.memory_map(path)
 
 
 class Slice(NamedTuple):
@@ -89,9 +85,9 @@ def spill_shards(
     Returns:
       Each shard and where its rows lie.
     """
-    path = FileSystems.join(folder, f"shards-{uuid.uuid4().hex}.arrow")
+    path = storage.join(folder, f"shards-{uuid.uuid4().hex}.arrow")
     slices, start = [], 0
-    with FileSystems.create(path, mime_type="application/octet-stream") as file:
+    with storage.created(path) as file:
         for shard, rows in split_by(articles, shards):
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, rows.schema) as writer:
@@ -105,14 +101,12 @@ def spill_shards(
 
 def read_slice(part: Slice) -> pa.RecordBatch:
     """Give the rows of one shard that `spill_shards` wrote."""
-    if "://" not in part.path:
+    if storage.is_stored(part.path):
+        content = pa.py_buffer(storage.content_of(part.path, part.start, part.length))
+    else:
         content = pa.memory_map(part.path).read_buffer()[
             part.start : part.start + part.length
         ]
-    else:
-        with FileSystems.open(part.path) as stream:
-            stream.seek(part.start)
-            content = pa.py_buffer(stream.read(part.length))
     with pa.ipc.open_stream(content) as reader:
         return reader.read_next_batch()
 

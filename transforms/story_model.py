@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from transforms import storage
 from transforms.background import Background, read_background
 from transforms.blocking import Neighbours
 from transforms.context import CONTEXT_FEATURES
@@ -89,15 +90,15 @@ def context_names(model: Weights) -> tuple[str, ...]:
     return names
 
 
-def read_story_model(folder: pathlib.Path) -> StoryModel:
+def read_story_model(folder: pathlib.Path | str) -> StoryModel:
     """Read a model and its backgrounds from a folder that `pipeline.tune` wrote.
 
     Raises:
       ValueError: if the file is not a story model of this version, or weighs other
         numbers than are computed here.
     """
-    path = folder / "story_model.json"
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    path = storage.join(str(folder), "story_model.json")
+    stored = json.loads(storage.content_of(path))
     found = (stored.get("schema"), stored.get("version"))
     if found != (SCHEMA, VERSION):
         raise ValueError(
@@ -113,7 +114,7 @@ def read_story_model(folder: pathlib.Path) -> StoryModel:
         rarity=RaritySettings(**stored["rarity"]),
         neighbours=Neighbours(**stored["neighbours"]),
         backgrounds={
-            language: read_background(folder / name)
+            language: read_background(storage.join(str(folder), name))
             for language, name in stored["backgrounds"].items()
         },
         made_from=stored["made_from"],

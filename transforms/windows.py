@@ -24,13 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 from apache_beam.coders import IterableCoder, StrUtf8Coder, TupleCoder, VarIntCoder
-from apache_beam.io.filesystems import FileSystems
 
 from schemas.article import RECEIVED, REJECT
 from schemas.batch import RecordBatchCoder, column, concatenate, with_column
 from schemas.match import COPY_EVIDENCE, MATCH, STORY_EVIDENCE
 from schemas.past import LEARNT, PLACEMENTS, REFUSED, STANDING, VECTOR, VECTORS
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, LINES
+from transforms import storage
 from transforms.continuing import ledger_rows
 from transforms.parquet import REPEATING, ROW_GROUP_SIZE
 from transforms.past import copy_edges_of, id_keys, read_part, story_edges_of
@@ -178,14 +178,15 @@ def _token(rows: Mapping[str, pa.RecordBatch]) -> str:
 
 def _write(output: str, name: str, batch: pa.RecordBatch) -> None:
     """Write a file whole: elsewhere first, for where it belongs somebody may read it."""
-    path = FileSystems.join(output, name)
-    if FileSystems.exists(path):
+    path = storage.join(output, name)
+    if storage.exists(path):
         return
-    waiting = FileSystems.join(output, _PARTS, name.replace("/", "-"))
-    for folder in (FileSystems.split(path)[0], FileSystems.split(waiting)[0]):
+    waiting = storage.join(output, _PARTS, name.replace("/", "-"))
+    for folder in (storage.join(output, name.split("/")[0]), storage.join(output, _PARTS)):
+        # Another thread may make it at this moment.
         with contextlib.suppress(OSError):
-            FileSystems.mkdirs(folder)
-    with FileSystems.create(waiting, mime_type="application/octet-stream") as stream:
+            storage.make_folder(folder)
+    with storage.created(waiting) as stream:
         pq.write_table(
             pa.Table.from_batches([batch]),
             stream,
@@ -193,7 +194,7 @@ def _write(output: str, name: str, batch: pa.RecordBatch) -> None:
             row_group_size=ROW_GROUP_SIZE,
             use_dictionary=[name for name in REPEATING if name in batch.schema.names],
         )
-    FileSystems.rename([waiting], [path])
+    storage.move([(waiting, path)])
 
 
 def windows_written(output: str, language: str) -> list[str]:
@@ -211,21 +212,19 @@ def remove_unfinished(output: str, language: str) -> None:
         for stem, path in _files(output, table, language)
         if stem not in written
     ]
-    parts = FileSystems.join(output, _PARTS, f"*-{language}-*.parquet")
-    left += [metadata.path for metadata in FileSystems.match([parts])[0].metadata_list]
-    if left:
-        FileSystems.delete(left)
+    parts = storage.join(output, _PARTS, f"*-{language}-*.parquet")
+    left += [found.path for found in storage.matching(parts)]
+    storage.delete(left)
 
 
 def _files(output: str, table: str, language: str) -> list[tuple[str, str]]:
     """Give the files of a table: their stems and paths."""
-    pattern = FileSystems.join(output, table, f"*-{language}-*.parquet")
-    (found,) = FileSystems.match([pattern])
+    pattern = storage.join(output, table, f"*-{language}-*.parquet")
     files = []
-    for metadata in found.metadata_list:
-        _, name = FileSystems.split(metadata.path)
+    for found in storage.matching(pattern):
+        name = found.path.rpartition("/")[2]
         if _NAME.fullmatch(name):
-            files.append((name.removesuffix(".parquet"), metadata.path))
+            files.append((name.removesuffix(".parquet"), found.path))
     return files
 
 

@@ -99,7 +99,7 @@ const charts = (() => {
   }
 
   // Articles over time: one's own words below, borrowed words above them.
-  function hours(element, buckets, from, to, pick) {
+  function hours(element, buckets, from, to) {
     const most = Math.max(1, ...buckets.map((bucket) => bucket.own + bucket.borrowed));
     return draw(element, (width) => {
       const { values, format, days } = ticks(from, to, width < 500 ? 5 : 9);
@@ -115,7 +115,7 @@ const charts = (() => {
         width, height: 110, padding: { left: 0, right: 0, top: 14, bottom: 26 },
         autosize: { type: "none" },
         data: { values: rows },
-        mark: { type: "bar", binSpacing: 1, cursor: pick ? "pointer" : "default" },
+        mark: { type: "bar", binSpacing: 1 },
         encoding: {
           x: {
             field: "start", type: "temporal", title: null,
@@ -142,7 +142,7 @@ const charts = (() => {
           description: { field: "label", type: "nominal" },
         },
       };
-    }, pick);
+    });
   }
 
   // Who copies whom: a row copies, a column is copied, a cell says how many articles.

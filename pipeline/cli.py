@@ -17,6 +17,7 @@ def interrupted() -> NoReturn:
 try:
     import click
 
+    from pipeline.analysis_commands import sql
     from pipeline.flags import config_of, config_options
     from pipeline.labelled_commands import evaluate, tune
     from pipeline.running_commands import run, stream, watch
@@ -84,6 +85,9 @@ def show(output: str, story: str | None, article: str | None, limit: int) -> Non
         show_article(output, article)
     else:
         show_stories(output, limit)
+
+
+newsdedup.add_command(sql)
 
 
 @newsdedup.command(short_help="Print how likely a pair of a given similarity is proposed.")

@@ -28,6 +28,18 @@ _NARROWEST_TEXT = 20
 _PASSAGE_CHARACTERS = 300
 
 
+def manifest_of(output: str) -> dict[str, Any]:
+    """Read the manifest of an output folder.
+
+    Raises:
+      ValueError: if no run has finished there.
+    """
+    manifest = read_manifest(output)
+    if manifest is None:
+        raise ValueError(f"{output} holds no finished run: it has no {MANIFEST}")
+    return manifest
+
+
 def read_table(
     output: str, name: str, columns: list[str] | None = None, filters: Any = None
 ) -> pa.Table:
@@ -42,9 +54,7 @@ def read_table(
     Raises:
       ValueError: if no run has finished there, or a file of it is gone or broken.
     """
-    manifest = read_manifest(output)
-    if manifest is None:
-        raise ValueError(f"{output} holds no finished run: it has no {MANIFEST}")
+    manifest = manifest_of(output)
     tables = []
     for path in table_files(output, manifest, name):
         try:
@@ -80,7 +90,7 @@ def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> N
         counts.append(("dates dropped", f"{found['dropped_dates']:,}"))
     for label, value in (*counts, ("seconds", f"{seconds:,.1f}")):
         table.add_row(label, value)
-    console = _console()
+    console = terminal()
     console.print(table)
     if rejects:
         reasons = Counter(read_table(output, "rejects", ["reason"])["reason"].to_pylist())
@@ -122,7 +132,7 @@ def show_stories(output: str, limit: int) -> None:
         )
         for row in stories.take(order.slice(0, limit)).to_pylist()
     ]
-    console = _console()
+    console = terminal()
     _print_rows(
         console, ("articles", "independent", "first", "title", "story"), rows, text=3, key=4
     )
@@ -152,7 +162,7 @@ def show_story(output: str, story_id: str) -> None:
     )
     by_id = {row["article_id"]: row for row in articles.to_pylist()}
     canonical = by_id[story["canonical_article_id"]]
-    console = _console()
+    console = terminal()
     _say(console, story["title"], style="bold")
     about = [_count(story["article_count"], "article")]
     if story["source_count"]:
@@ -202,7 +212,7 @@ def show_article(output: str, article_id: str) -> None:
     if not found.num_rows:
         raise ValueError(f"{output} holds no article {article_id}")
     (row,) = found.to_pylist()
-    console = _console()
+    console = terminal()
     _say(console, row["title"] or _beginning(row["text"], 100), style="bold")
     _say(
         console,
@@ -279,7 +289,7 @@ def _other(match: dict[str, Any], article_id: str) -> str:
     return str(match["article_id"])
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """Write as wide as the terminal is, or as COLUMNS says; into a pipe, wide enough."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         return Console()
@@ -304,7 +314,7 @@ def _print_rows(
       key: the column of ids, which are never broken: they are wanted for the next look.
     """
     columns = list(zip(headers, *rows, strict=True))
-    widths = [max(cell_len(_visible(cell)) for cell in column) for column in columns]
+    widths = [max(cell_len(visible(cell)) for cell in column) for column in columns]
     widths[text] = min(widths[text], _NARROWEST_TEXT)
     # Three between two columns, one at either end.
     if sum(widths) + 3 * len(widths) - 1 <= console.width:
@@ -313,7 +323,7 @@ def _print_rows(
             style = "dim" if number == key else None
             table.add_column(header, style=style, no_wrap=number != text)
         for row in rows:
-            table.add_row(*(Text(_visible(cell)) for cell in row))
+            table.add_row(*(Text(visible(cell)) for cell in row))
         console.print(table)
         return
     for row in rows:
@@ -331,10 +341,10 @@ def _print_rows(
 
 def _say(console: Console, text: str, *, style: str = "", whole: bool = False) -> None:
     """Print a line; a whole one is broken by the terminal alone, and so no id in it is."""
-    console.print(Text(_visible(text), style=style), soft_wrap=whole)
+    console.print(Text(visible(text), style=style), soft_wrap=whole)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Write control characters as escapes: they are none of the terminal's business."""
     return text if text.isprintable() else "".join(map(_visible_character, text))
 

@@ -17,7 +17,7 @@ def interrupted() -> NoReturn:
 try:
     import click
 
-    from pipeline.analysis_commands import sql
+    from pipeline.analysis_commands import export, sql
     from pipeline.flags import config_of, config_options
     from pipeline.labelled_commands import evaluate, tune
     from pipeline.running_commands import run, stream, watch
@@ -87,7 +87,8 @@ def show(output: str, story: str | None, article: str | None, limit: int) -> Non
         show_stories(output, limit)
 
 
-newsdedup.add_command(sql)
+for further in (sql, export):
+    newsdedup.add_command(further)
 
 
 @newsdedup.command(short_help="Print how likely a pair of a given similarity is proposed.")

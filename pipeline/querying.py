@@ -63,7 +63,9 @@ def table_data_set(
 def connected(output: str) -> duckdb.DuckDBPyConnection:
     """Open DuckDB with a view for every table of an output folder.
 
-    Columns of a type that DuckDB does not know, which `index` alone has, are left out.
+    Besides them `runs` has a row a run that the folder is made of, and its number: in
+    which order they came the manifest alone says. Columns of a type that DuckDB does not
+    know, which `index` alone has, are left out.
 
     Raises:
       ValueError: if no run has finished there, or a file of it is gone or broken.
@@ -76,6 +78,12 @@ def connected(output: str) -> duckdb.DuckDBPyConnection:
         rows = table_data_set(output, manifest, table)
         known = [field for field in rows.schema if not _is_of_halves(field.type)]
         connection.register(table, rows.replace_schema(pa.schema(known)))
+    told = ("run_id", "finished_at", "rows_read", "articles")
+    runs = [
+        {"number": number, **{name: run[name] for name in told}}
+        for number, run in enumerate(manifest["runs"], 1)
+    ]
+    connection.register("runs", pa.Table.from_pylist(runs))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET lock_configuration = true")
     return connection

@@ -63,13 +63,13 @@ def write_json_lines(
 
 
 def write_csv(names: Sequence[str], rows: Iterable[Sequence[Any]], stream: TextIO) -> None:
-    """Write rows as CSV with a header.
+    """Write rows as CSV with a header, as RFC 4180 has it.
 
     Line ends inside a text stay, in quotes. A text that a spreadsheet would take for a
     formula gets an apostrophe before it; numbers stay numbers. A list or an object is its
     JSON, what is null an empty cell.
     """
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow([_harmless(name) for name in names])
     for row in rows:
         writer.writerow([_csv_cell(value) for value in row])

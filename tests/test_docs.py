@@ -14,11 +14,16 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def test_the_page_of_data_formats_is_current():
-    path = ROOT / "docs" / "make_data_formats.py"
-    spec = importlib.util.spec_from_file_location("make_data_formats", path)
+def program_of_page(name):
+    path = ROOT / "docs" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_data_formats_is_current():
+    module = program_of_page("make_data_formats")
     assert module.page() == module.PAGE.read_text("utf-8")
 
 
@@ -73,3 +78,22 @@ def test_every_command_is_documented():
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_the_answers_for_analysts_are_those_of_the_tables(
+    examples_output, grown, tmp_path, monkeypatch
+):
+    for name, folder in (("out", examples_output), ("grown", grown[0])):
+        (tmp_path / name).symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    module = program_of_page("make_analysts")
+
+    def is_asked(kind, block):
+        # Those who go on with pandas or Polars have them; the pipeline needs neither.
+        package = re.search(r"^import (\w+) as", block, re.MULTILINE)
+        return kind == "sql" or importlib.util.find_spec(package[1]) is not None
+
+    text = module.PAGE.read_text("utf-8")
+    assert text.count("```sql") >= 15
+    assert module.page(is_asked) == text

@@ -1,0 +1,89 @@
+"""Exporting: the articles of an output folder as one file, batch by batch.
+
+For those who want the corpus and not the tables. What is held is some thousand articles,
+however many there are.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from pipeline.querying import table_data_set
+from pipeline.row_formats import write_csv, write_json_lines
+from pipeline.show import manifest_of
+from transforms.speakers import COPY_RELATIONS
+
+_ROWS_AT_ONCE = 2_000
+# Of a Parquet file: each is read, and held when it is written, as a whole.
+_ROWS_OF_A_GROUP = 20_000
+
+
+def exported(
+    output: str, *, canonical_only: bool = False, columns: Sequence[str] = ()
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Give the articles of an output folder, story by story as they lie there.
+
+    Args:
+      output: folder that a run wrote.
+      canonical_only: leave out copies: of each copy group only the article that speaks for
+        it is given.
+      columns: of `articles/`, in the order wanted; all by default.
+
+    Returns:
+      The schema of what is given, and the batches.
+
+    Raises:
+      ValueError: if no run has finished there, a file of it is gone or broken, or a column
+        is none of `articles/`.
+    """
+    rows = table_data_set(output, manifest_of(output), "articles")
+    names = list(columns) or rows.schema.names
+    for name in names:
+        if name not in rows.schema.names:
+            known = ", ".join(rows.schema.names)
+            raise ValueError(f"columns must be of {known}; got {name}")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"a column must be named once, got {twice[0]} several times")
+    kept = ~ds.field("relation").isin(COPY_RELATIONS) if canonical_only else None
+    schema = pa.schema([rows.schema.field(name) for name in names])
+    # Else whole row groups, and many files at a time, are read ahead.
+    options = ds.ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False)
+    scanner = rows.scanner(
+        columns=names,
+        filter=kept,
+        batch_size=_ROWS_AT_ONCE,
+        batch_readahead=2,
+        fragment_readahead=1,
+        use_threads=False,
+        fragment_scan_options=options,
+    )
+    return schema, scanner.to_batches()
+
+
+def write_text(
+    kind: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], stream: TextIO
+) -> None:
+    """Write batches as "csv" or "jsonl"."""
+    write = write_csv if kind == "csv" else write_json_lines
+    write(schema.names, _rows(batches), stream)
+
+
+def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def write_parquet(schema: pa.Schema, batches: Iterator[pa.RecordBatch], path: Path) -> None:
+    """Write batches as one Parquet file, a row group at a time."""
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        held: list[pa.RecordBatch] = []
+        for batch in batches:
+            held.append(batch)
+            if sum(part.num_rows for part in held) >= _ROWS_OF_A_GROUP:
+                writer.write_table(pa.Table.from_batches(held, schema))
+                held = []
+        writer.write_table(pa.Table.from_batches(held, schema))

@@ -73,9 +73,9 @@ def documented_commands():
 @pytest.mark.parametrize("command", documented_commands())
 def test_a_documented_command_can_be_given_so(command, tmp_path, monkeypatch):
     """As far as can be told without doing it: commands, flags, their values, and files."""
-    words = list(
-        shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars=True)
-    )
+    lexer = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words = list(lexer)
     # What comes through a pipe or goes to a file is the shell's.
     ends = [words.index(mark) for mark in ("|", ">", "<", "&&", ";") if mark in words]
     words = words[: min(ends, default=len(words))]

@@ -62,7 +62,8 @@ def read_table(
                 tables.append(pq.read_table(stream, columns=columns, filters=filters))
         except (OSError, pa.ArrowException) as error:
             raise ValueError(f"{path} must be a file of the run, got {error}") from error
-    return pa.concat_tables(tables)
+    # A file of an earlier version of a schema may lack columns: they are null.
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> None:

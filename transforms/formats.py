@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.decoding import at_most, declared_text, decoded, lines, looks_binary, opened
+from transforms.further_fields import ALL_OTHERS, EXTRA, further_fields, further_values
 
 FIELDS = ("id", "url", "source", "published_at", "title", "text", "html", "language")
 # Of these a row must have one.
@@ -211,9 +212,15 @@ def parquet_rows(
 ) -> Iterator[Row | Reject]:
     """Give the rows of a Parquet file, one batch of its row groups held at a time."""
     wanted = {fields.get(name, name): name for name in FIELDS}
+    kept = fields.get(EXTRA, EXTRA).split(",")
     with opened(path, None) as stream:
         file = pq.ParquetFile(stream, buffer_size=1 << 20)
         names = [name for name in file.schema_arrow.names if name in wanted]
+        names += [
+            name
+            for name in file.schema_arrow.names
+            if name not in wanted and (name in kept or ALL_OTHERS in kept)
+        ]
         if twice := [name for name in set(names) if names.count(name) > 1]:
             detail = f"a column must stand once, got {min(twice)} several times"
             yield Reject(1, "unreadable_file", detail)
@@ -226,6 +233,8 @@ def parquet_rows(
         for batch in file.iter_batches(batch_size, columns=names, use_threads=False):
             values = [
                 _column_values(batch.column(name), wanted[name] == "published_at")
+                if name in wanted
+                else further_values(name, batch.column(name))
                 for name in names
             ]
             for row in range(batch.num_rows):
@@ -275,7 +284,7 @@ PLAIN_KINDS = (
 def raw_values(
     row: Row, fields: Mapping[str, str], max_row_bytes: int
 ) -> tuple[dict[str, str | None], bool] | Reject:
-    """Check a row's values; give those of FIELDS and whether any was mended.
+    """Check a row's values; give those of FIELDS and EXTRA, and whether any was mended.
 
     An id may be a whole number and a time any number: they become their decimals. A
     source may be an object with a `name`.
@@ -287,7 +296,9 @@ def raw_values(
         has_content = plain["text"] or plain["title"] or plain["html"]
         # Where all together are not too long, none is.
         if has_content and characters(plain) <= max_row_bytes:
-            return plain, row.repaired
+            extra = _extra(row, fields, max_row_bytes)
+            if not isinstance(extra, Reject):
+                return {**plain, EXTRA: extra}, row.repaired
     texts: dict[str, str | None] = {}
     repaired = row.repaired
     # The id comes first, so that the reject of a later field knows it.
@@ -310,7 +321,20 @@ def raw_values(
                 others = others[:NAMES_CHARACTERS] + "…"
             detail = f"neither text nor title; --field maps other names, got {others}"
             return Reject(row.position, "no_text", detail, texts["id"])
-    return texts, repaired
+    extra = _extra(row, fields, max_row_bytes)
+    if isinstance(extra, Reject):
+        return extra._replace(article_id=texts["id"])
+    return texts | {EXTRA: extra}, repaired
+
+
+def _extra(row: Row, fields: Mapping[str, str], max_row_bytes: int) -> str | Reject | None:
+    try:
+        extra = further_fields(row.values, fields, FIELDS)
+    except TypeError as error:
+        return Reject(row.position, "wrong_type", str(error))
+    if extra and len(extra) > max_row_bytes:
+        return too_long(row.position, f"{EXTRA}, got {len(extra):,}", max_row_bytes)
+    return extra
 
 
 def characters(texts: Mapping[str, str | None]) -> int:

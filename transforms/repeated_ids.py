@@ -71,7 +71,7 @@ SETTLEMENT = pa.schema(
 )
 
 # What is stored of an article, but what it is called and where it was found.
-_STORED = ("url", "source", "language", "title", "text")
+_STORED = ("url", "source", "language", "title", "text", "extra")
 
 # What instances are sorted by: the first of an id keeps it.
 _ORDER = (

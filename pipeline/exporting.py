@@ -10,17 +10,20 @@ from typing import Any, TextIO
 
 import orjson
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
 
-from pipeline.querying import table_data_set
 from pipeline.row_formats import write_csv, write_json_lines
 from pipeline.show import manifest_of
+from schemas.story import ARTICLES
+from transforms.parquet import table_files
+from transforms.past import as_written_now
 from transforms.speakers import COPY_RELATIONS
 
 _ROWS_AT_ONCE = 2_000
 # Of a Parquet file: each is read, and held when it is written, as a whole.
-_ROWS_OF_A_GROUP = 20_000
+_ROWS_OF_A_GROUP = 10_000
 
 
 def exported(
@@ -41,28 +44,36 @@ def exported(
       ValueError: if no run has finished there, a file of it is gone or broken, or a column
         is none of `articles/`.
     """
-    rows = table_data_set(output, manifest_of(output), "articles")
-    names = list(columns) or rows.schema.names
+    paths = table_files(output, manifest_of(output), "articles")
+    names = list(columns) or ARTICLES.names
     for name in names:
-        if name not in rows.schema.names:
-            known = ", ".join(rows.schema.names)
+        if name not in ARTICLES.names:
+            known = ", ".join(ARTICLES.names)
             raise ValueError(f"columns must be of {known}; got {name}")
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"a column must be named once, got {twice[0]} several times")
-    kept = ~ds.field("relation").isin(COPY_RELATIONS) if canonical_only else None
-    schema = pa.schema([rows.schema.field(name) for name in names])
-    # Else whole row groups, and many files at a time, are read ahead.
-    options = ds.ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False)
-    scanner = rows.scanner(
-        columns=names,
-        filter=kept,
-        batch_size=_ROWS_AT_ONCE,
-        batch_readahead=2,
-        fragment_readahead=1,
-        use_threads=False,
-        fragment_scan_options=options,
-    )
-    return schema, scanner.to_batches()
+    schema = pa.schema([ARTICLES.field(name) for name in names])
+    return schema, _batches(paths, schema, canonical_only)
+
+
+def _batches(
+    paths: Sequence[str], schema: pa.Schema, canonical_only: bool
+) -> Iterator[pa.RecordBatch]:
+    # A data set would hold whole row groups, which are fifty thousand articles.
+    read = {*schema.names, "relation"}
+    for path in paths:
+        try:
+            with FileSystems.open(path, compression_type="uncompressed") as stream:
+                file = pq.ParquetFile(stream)
+                there = [name for name in file.schema_arrow.names if name in read]
+                for batch in file.iter_batches(_ROWS_AT_ONCE, columns=there):
+                    if canonical_only:
+                        copies = pa.array(COPY_RELATIONS)
+                        is_copy = pc.is_in(batch.column("relation"), copies)
+                        batch = batch.filter(pc.invert(is_copy))
+                    yield as_written_now(batch, schema)
+        except (OSError, pa.ArrowException) as error:
+            raise ValueError(f"{path} must be a file of the run, got {error}") from error
 
 
 def write_text(

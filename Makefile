@@ -1,5 +1,5 @@
 # Two commands for a newcomer, and what they stand on.
-.PHONY: demo test lint types check audit lock clean
+.PHONY: demo test lint types check docs audit lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -21,6 +21,10 @@ types: $(VENV)/installed
 	$(BIN)/mypy
 
 check: test lint types
+
+# The pages as a site, in build/site; a link that leads nowhere fails.
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 
 # torch first and pinned: left to choose, pip takes a build with gigabytes of CUDA.
 $(VENV)/installed: requirements.txt pyproject.toml

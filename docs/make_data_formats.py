@@ -34,6 +34,11 @@ Fields are `id`, `url`, `source`, `published_at`, `title`, `text` or `html`, `la
 none of them required but one of `title`, `text` and `html`. A field of another name is
 found with `--field text=body`.
 
+Fields besides these are dropped, but for those that are asked for, which are kept as a JSON
+object in `extra` of `articles/`: `--field extra=author,section` keeps two of them,
+`--field 'extra=*'` all. What is null is left out; the fields of an object called `extra`
+are taken as they are, also when none is asked for.
+
 * **id** missing: a hash of the url without its tracking parameters, else of the file's
   name and the content. An id is kept as given. The same id twice with the same content
   is a copy, `id#2`; with other content it stays with the earliest, without dates with the

@@ -17,6 +17,7 @@ def interrupted() -> NoReturn:
 try:
     import click
 
+    from pipeline.analysis_commands import export, sql
     from pipeline.flags import config_of, config_options
     from pipeline.labelled_commands import evaluate, tune
     from pipeline.reading_commands import report, show
@@ -56,6 +57,10 @@ for command in (run, watch, stream):
 
 for reading in (show, report):
     newsdedup.add_command(reading)
+
+
+for further in (sql, export):
+    newsdedup.add_command(further)
 
 
 @newsdedup.command(short_help="Print how likely a pair of a given similarity is proposed.")

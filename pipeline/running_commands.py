@@ -49,7 +49,8 @@ _FIELD = click.option(
     multiple=True,
     callback=_fields,
     metavar="OURS=YOURS",
-    help="name of a field in the input: --field text=body",
+    help="name of a field in the input: --field text=body; further ones are kept with "
+    "--field extra=author,section or, all of them, --field 'extra=*'",
 )
 
 

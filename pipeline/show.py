@@ -28,6 +28,18 @@ _NARROWEST_TEXT = 20
 _PASSAGE_CHARACTERS = 300
 
 
+def manifest_of(output: str) -> dict[str, Any]:
+    """Read the manifest of an output folder.
+
+    Raises:
+      ValueError: if no run has finished there.
+    """
+    manifest = read_manifest(output)
+    if manifest is None:
+        raise ValueError(f"{output} holds no finished run: it has no {MANIFEST}")
+    return manifest
+
+
 def read_table(
     output: str, name: str, columns: list[str] | None = None, filters: Any = None
 ) -> pa.Table:
@@ -42,19 +54,21 @@ def read_table(
     Raises:
       ValueError: if no run has finished there, or a file of it is gone or broken.
     """
-    manifest = read_manifest(output)
-    while manifest is not None:
+    manifest = manifest_of(output)
+    while True:
         try:
-            return pa.concat_tables(
+            tables = [
                 _read_file(path, columns, filters)
                 for path in table_files(output, manifest, name)
-            )
+            ]
         except ValueError:
             # Files go when another run is put in force, perhaps while they are read.
-            before, manifest = manifest, read_manifest(output)
+            before, manifest = manifest, manifest_of(output)
             if manifest == before:
                 raise
-    raise ValueError(f"{output} holds no finished run: it has no {MANIFEST}")
+        else:
+            # A file of an earlier version of a schema may lack columns: they are null.
+            return pa.concat_tables(tables, promote_options="default")
 
 
 def _read_file(path: str, columns: list[str] | None, filters: Any) -> pa.Table:
@@ -90,7 +104,7 @@ def print_summary(output: str, manifest: dict[str, Any], *, seconds: float) -> N
         counts.append(("dates dropped", f"{found['dropped_dates']:,}"))
     for label, value in (*counts, ("seconds", f"{seconds:,.1f}")):
         table.add_row(label, value)
-    console = _console()
+    console = terminal()
     console.print(table)
     if rejects:
         reasons = Counter(read_table(output, "rejects", ["reason"])["reason"].to_pylist())
@@ -132,7 +146,7 @@ def show_stories(output: str, limit: int) -> None:
         )
         for row in stories.take(order.slice(0, limit)).to_pylist()
     ]
-    console = _console()
+    console = terminal()
     _print_rows(
         console, ("articles", "independent", "first", "title", "story"), rows, text=3, key=4
     )
@@ -162,7 +176,7 @@ def show_story(output: str, story_id: str) -> None:
     )
     by_id = {row["article_id"]: row for row in articles.to_pylist()}
     canonical = by_id[story["canonical_article_id"]]
-    console = _console()
+    console = terminal()
     _say(console, story["title"], style="bold")
     about = [_count(story["article_count"], "article")]
     if story["source_count"]:
@@ -212,7 +226,7 @@ def show_article(output: str, article_id: str) -> None:
     if not found.num_rows:
         raise ValueError(f"{output} holds no article {article_id}")
     (row,) = found.to_pylist()
-    console = _console()
+    console = terminal()
     _say(console, row["title"] or _beginning(row["text"], 100), style="bold")
     _say(
         console,
@@ -289,7 +303,7 @@ def _other(match: dict[str, Any], article_id: str) -> str:
     return str(match["article_id"])
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """Write as wide as the terminal is, or as COLUMNS says; into a pipe, wide enough."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         return Console()

@@ -19,10 +19,12 @@ RAW = pa.schema(
         pa.field("text", pa.string()),
         pa.field("html", pa.string()),
         pa.field("language", pa.string()),
+        # What else of the input is to be kept, as a JSON object; null without any.
+        pa.field("extra", pa.string()),
         # The bytes were not UTF-8 and were read as another encoding.
         pa.field("repaired", pa.bool_(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.raw", "version": "1"},
+    metadata={"schema": "newsdedup.raw", "version": "2"},
 )
 
 # An article: it has an id, a title or a text, and what is known of its origin.
@@ -48,8 +50,10 @@ ARTICLE = pa.schema(
         # What was mended: "repaired_encoding", "implausible_date", "unreadable_date",
         # "repeated_id".
         pa.field("notes", pa.list_(pa.string()), nullable=False),
+        # What else of the input is to be kept, as a JSON object; null without any.
+        pa.field("extra", pa.string()),
     ],
-    metadata={"schema": "newsdedup.article", "version": "1"},
+    metadata={"schema": "newsdedup.article", "version": "2"},
 )
 
 # An article whose text holds the article alone.
@@ -68,7 +72,7 @@ CLEANED = pa.schema(
         # The text is not that of the title, as on a sign-in page: it tells of no event.
         pa.field("alien", pa.bool_(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.cleaned", "version": "1"},
+    metadata={"schema": "newsdedup.cleaned", "version": "2"},
 )
 
 # A line, or a passage within one, that was removed from an article.
@@ -116,10 +120,18 @@ RECEIVED = pa.schema(
         pa.field("id", pa.string(), nullable=False),
         *(
             ARTICLE.field(name)
-            for name in ("url", "source", "published_at", "title", "text", "language")
+            for name in (
+                "url",
+                "source",
+                "published_at",
+                "title",
+                "text",
+                "language",
+                "extra",
+            )
         ),
         # The window that it came in.
         pa.field("run_id", pa.string(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.received", "version": "1"},
+    metadata={"schema": "newsdedup.received", "version": "2"},
 )

@@ -48,9 +48,11 @@ ARTICLES = pa.schema(
         # What was mended: "repaired_encoding", "implausible_date", "unreadable_date",
         # "repeated_id".
         pa.field("notes", pa.list_(pa.string()), nullable=False),
+        # Further fields of the input that were asked for, as a JSON object; null for none.
+        pa.field("extra", pa.string()),
         pa.field("run_id", pa.string(), nullable=False),
     ],
-    metadata={"schema": "newsdedup.articles", "version": "2"},
+    metadata={"schema": "newsdedup.articles", "version": "3"},
 )
 
 MEMBER = pa.struct(

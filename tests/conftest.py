@@ -15,13 +15,15 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline import batch
 from pipeline.config import Config
-
-EXAMPLES = Path(__file__).parent.parent / "examples" / "articles"
+from pipeline.incremental import Additions
+from pipeline.show import read_table
 
 # The first call of a compiled kernel compiles it, and the same examples every time make a
 # failure everybody's failure.
 hypothesis.settings.register_profile("newsdedup", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("newsdedup")
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "articles"
 
 Outputs = list[Any] | dict[str, list[Any]]
 
@@ -157,3 +159,46 @@ def shared_store() -> Iterator[Any]:
     """Give a store that the tests of a file share; its buckets are only read by them."""
     with pytest.MonkeyPatch.context() as patch:
         yield from stored(patch)
+
+
+def examples_output(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the folder of a run over all example articles, without embeddings.
+
+    Nobody writes to it.
+    """
+    folder = str(tmp_path_factory.mktemp("run") / "out")
+    without_model = Config(embedding="none")
+    batch.run([f"{EXAMPLES}/*"], folder, without_model, fields={}, run_id="test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def increments() -> Sequence[Sequence[str]]:
+    """Give the example articles in four parts, not in the order of time: some come late."""
+    return (
+        ("articles-2*", "*.html"),
+        ("articles-4*",),
+        ("articles-1*", "*.txt"),
+        ("articles-3*",),
+    )
+
+
+@pytest.fixture(scope="session")
+def grown(
+    tmp_path_factory: pytest.TempPathFactory, increments: Sequence[Sequence[str]]
+) -> tuple[str, list[tuple[dict[str, Any], dict[str, dict[str, Any]]]]]:
+    """Give the folder that all increments were added to, and what it held after each run.
+
+    That is the manifest, and the rows of its articles by their ids. Nobody writes to it.
+    """
+    output = str(tmp_path_factory.mktemp("grown") / "out")
+    states = []
+    for patterns in increments:
+        inputs = [f"{EXAMPLES}/{pattern}" for pattern in patterns]
+        without_model = Config(embedding="none")
+        manifest = batch.run(
+            inputs, output, without_model, fields={}, additions=Additions()
+        )
+        articles = read_table(output, "articles").to_pylist()
+        states.append((manifest, {row["article_id"]: row for row in articles}))
+    return output, states

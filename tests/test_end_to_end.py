@@ -28,10 +28,8 @@ def gold():
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory):
-    folder = str(tmp_path_factory.mktemp("run") / "out")
-    batch.run([f"{EXAMPLES}/*"], folder, WITHOUT_MODEL, fields={}, run_id="test")
-    return folder
+def output(examples_output):
+    return examples_output
 
 
 @pytest.fixture(scope="module")

@@ -37,13 +37,6 @@ from transforms.past import REMEMBERED, Arrivals, remembered_of
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "articles"
 WITHOUT_MODEL = Config(embedding="none")
-# Not in the order of time: articles come late.
-INCREMENTS = (
-    ("articles-2*", "*.html"),
-    ("articles-4*",),
-    ("articles-1*", "*.txt"),
-    ("articles-3*",),
-)
 
 
 def add(output, patterns, config=WITHOUT_MODEL, **given):
@@ -57,21 +50,8 @@ def placed(output):
 
 
 @pytest.fixture(scope="module")
-def grown(tmp_path_factory):
-    """Give the folder that all examples were added to, and its articles after each run."""
-    output = str(tmp_path_factory.mktemp("grown") / "out")
-    states = []
-    for patterns in INCREMENTS:
-        manifest = add(output, patterns)
-        states.append((manifest, placed(output)))
-    return output, states
-
-
-@pytest.fixture(scope="module")
-def at_once(tmp_path_factory):
-    output = str(tmp_path_factory.mktemp("once") / "out")
-    batch.run([f"{EXAMPLES}/*"], output, WITHOUT_MODEL, fields={})
-    return placed(output)
+def at_once(examples_output):
+    return placed(examples_output)
 
 
 def groups(articles, ids):
@@ -81,10 +61,10 @@ def groups(articles, ids):
     return {frozenset(group) for group in members.values() if len(group) > 1}
 
 
-def test_every_row_of_every_run_is_an_article_or_a_reject(grown):
+def test_every_row_of_every_run_is_an_article_or_a_reject(grown, increments):
     output, states = grown
     runs = states[-1][0]["runs"]
-    assert len(runs) == len(INCREMENTS)
+    assert len(runs) == len(increments)
     rows = sum(run["rows_read"] for run in runs)
     tables = [read_table(output, name).num_rows for name in ("articles", "rejects")]
     assert rows == sum(tables)
@@ -156,12 +136,12 @@ def test_changes_tell_who_joined_and_who_speaks_now(grown):
     assert last.items() <= {story: speaks.get(story, last[story]) for story in last}.items()
 
 
-def test_articles_keep_the_run_they_came_in(grown):
+def test_articles_keep_the_run_they_came_in(grown, increments):
     states = grown[1]
     first = {article_id: row["run_id"] for article_id, row in states[0][1].items()}
     last = {article_id: row["run_id"] for article_id, row in states[-1][1].items()}
     assert first.items() <= last.items()
-    assert len(set(last.values())) == len(INCREMENTS)
+    assert len(set(last.values())) == len(increments)
 
 
 def test_the_index_has_every_article(grown):
@@ -170,9 +150,9 @@ def test_the_index_has_every_article(grown):
     assert sorted(ids) == sorted(states[-1][1])
 
 
-def test_the_same_run_again_changes_nothing(grown):
+def test_the_same_run_again_changes_nothing(grown, increments):
     output, states = grown
-    assert add(output, INCREMENTS[1]) == states[-1][0]
+    assert add(output, increments[1]) == states[-1][0]
     assert json.loads(Path(output, "manifest.json").read_text()) == states[-1][0]
 
 

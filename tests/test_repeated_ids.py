@@ -147,6 +147,18 @@ def test_number_is_split_off_only_where_it_would_be_written_so() -> None:
         assert id_parts(whole) == (whole, 0)
 
 
+def test_rows_that_differ_in_further_fields_alone_are_told_apart() -> None:
+    packed = pack_instances(
+        batch([article("a", "x") | {"extra": extra} for extra in (None, "{}", "[]", "{}")])
+    )
+    keys = packed.column("row_key").to_pylist()
+    assert len(set(keys)) == 3
+    assert keys[1] == keys[3]
+    # Whether others have any changes nothing.
+    alone = pack_instances(batch([article("a", "x")]))
+    assert keys[0] == alone.column("row_key")[0].as_py()
+
+
 def test_packed_rows_are_stable_across_releases() -> None:
     """Which instance keeps an id hangs on these hashes."""
     (row,) = pack_instances(batch([article("a#2", "x", day=0)])).to_pylist()

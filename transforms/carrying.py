@@ -23,7 +23,7 @@ from schemas.batch import Collections, column, concatenate
 from transforms.continuing import UNCHANGED
 from transforms.membership import look_up
 from transforms.parquet import Part, write_part
-from transforms.past import LEAST_ARTICLES, id_keys, read_part
+from transforms.past import LEAST_ARTICLES, as_written_now, id_keys, read_part
 from transforms.tables import statistics_of
 
 # Fewer rows make a small file, and so many small files of a table are joined.
@@ -208,10 +208,7 @@ def _written(
     schema: pa.Schema,
     staging: str,
 ) -> Part:
-    # Files of an earlier version of a schema differ in its metadata alone.
-    rows = concatenate(
-        [batch.select(schema.names).cast(schema) for batch in batches], schema
-    )
+    rows = concatenate([as_written_now(batch, schema) for batch in batches], schema)
     return write_part(
         table,
         number,

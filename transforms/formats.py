@@ -26,6 +26,7 @@ from transforms.decoding import (
     looks_binary,
     opened,
 )
+from transforms.further_fields import ALL_OTHERS, EXTRA, further_fields, further_values
 
 FIELDS = ("id", "url", "source", "published_at", "title", "text", "html", "language")
 # Of these a row must have one.
@@ -243,6 +244,7 @@ def parquet_rows(
 ) -> Iterator[Row | Reject]:
     """Give the rows of a Parquet file, one batch of its row groups held at a time."""
     wanted = {fields.get(name, name): name for name in FIELDS}
+    kept = fields.get(EXTRA, EXTRA).split(",")
     with opened(path, None) as stream:
         metadata = pq.read_metadata(stream)
         # Texts come as the dictionaries that they were stored as: a value that stands in
@@ -255,10 +257,15 @@ def parquet_rows(
         file = pq.ParquetFile(
             stream, metadata=metadata, buffer_size=1 << 20, read_dictionary=texts
         )
-        if detail := _expansion(metadata, wanted):
+        names = [name for name in file.schema_arrow.names if name in wanted]
+        names += [
+            name
+            for name in file.schema_arrow.names
+            if name not in wanted and (name in kept or ALL_OTHERS in kept)
+        ]
+        if detail := _expansion(metadata, names):
             yield Reject(1, "too_long", detail)
             return
-        names = [name for name in file.schema_arrow.names if name in wanted]
         if twice := [name for name in set(names) if names.count(name) > 1]:
             detail = f"a column must stand once, got {min(twice)} several times"
             yield Reject(1, "unreadable_file", detail)
@@ -271,6 +278,8 @@ def parquet_rows(
         for batch in file.iter_batches(batch_size, columns=names, use_threads=False):
             values = [
                 _column_values(batch.column(name), wanted[name] == "published_at")
+                if name in wanted
+                else further_values(name, batch.column(name))
                 for name in names
             ]
             for row in range(batch.num_rows):
@@ -293,9 +302,9 @@ def _expansion(metadata: pq.FileMetaData, wanted: Container[str]) -> str | None:
         for number in range(metadata.num_columns):
             column = metadata.row_group(group).column(number)
             packed, size = column.total_compressed_size, column.total_uncompressed_size
-            if column.path_in_schema in wanted and size > max(
-                FREE_BYTES, MOST_EXPANSION * packed
-            ):
+            path = column.path_in_schema
+            is_wanted = path in wanted or path.partition(".")[0] in wanted
+            if is_wanted and size > max(FREE_BYTES, MOST_EXPANSION * packed):
                 return (
                     f"a column of a Parquet file, got {size:,} bytes out of {packed:,}, "
                     f"must become at most {FREE_BYTES:,} or {MOST_EXPANSION} times as many"
@@ -349,7 +358,7 @@ PLAIN_KINDS = (
 def raw_values(
     row: Row, fields: Mapping[str, str], max_row_bytes: int
 ) -> tuple[dict[str, str | None], bool] | Reject:
-    """Check a row's values; give those of FIELDS and whether any was mended.
+    """Check a row's values; give those of FIELDS and EXTRA, and whether any was mended.
 
     An id may be a whole number and a time any number: they become their decimals. A
     source may be an object with a `name`.
@@ -362,8 +371,9 @@ def raw_values(
         # Where all together are not too long, none is.
         if has_content and characters(plain) <= min(max_row_bytes, MAX_LINES):
             names = sum(len(plain[name] or "") for name in NAME_CHARACTERS)
-            if names <= _SHORT_NAMES:
-                return plain, row.repaired
+            extra = _extra(row, fields, max_row_bytes)
+            if names <= _SHORT_NAMES and not isinstance(extra, Reject):
+                return {**plain, EXTRA: extra}, row.repaired
     texts: dict[str, str | None] = {}
     repaired = row.repaired
     # The id comes first, so that the reject of a later field knows it.
@@ -385,7 +395,20 @@ def raw_values(
                 others = others[:NAMES_CHARACTERS] + "…"
             detail = f"neither text nor title; --field maps other names, got {others}"
             return Reject(row.position, "no_text", detail, texts["id"])
-    return texts, repaired
+    extra = _extra(row, fields, max_row_bytes)
+    if isinstance(extra, Reject):
+        return extra._replace(article_id=texts["id"])
+    return texts | {EXTRA: extra}, repaired
+
+
+def _extra(row: Row, fields: Mapping[str, str], max_row_bytes: int) -> str | Reject | None:
+    try:
+        extra = further_fields(row.values, fields, FIELDS)
+    except TypeError as error:
+        return Reject(row.position, "wrong_type", str(error))
+    if extra and len(extra) > max_row_bytes:
+        return too_long(row.position, f"{EXTRA}, got {len(extra):,}", max_row_bytes)
+    return extra
 
 
 def _excess(name: str, text: str, max_row_bytes: int) -> str | None:

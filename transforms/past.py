@@ -123,6 +123,14 @@ def _are_as_long(rows: pa.RecordBatch, first: str, other: str) -> bool:
     return bool(next(lengths).equals(next(lengths)))
 
 
+def as_written_now(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Give rows of an earlier version of a table, with nulls for what it did not have."""
+    for field in schema:
+        if field.name not in rows.schema.names:
+            rows = with_column(rows, field.name, pa.nulls(rows.num_rows, field.type))
+    return rows.select(schema.names).cast(schema)
+
+
 def ledger_of(path: str) -> pa.RecordBatch:
     """Read the LEDGER rows of a file of `articles/`, in its order."""
     columns = ("article_id", "published_at", "word_count", "duplicate_group_id", "story_id")
@@ -311,10 +319,8 @@ def _rows_with(
             if here.any():
                 rows = file.read_row_group(group, columns=schema.names)
                 rows = rows.filter(pa.array(here))
-                batch = concatenate(rows.to_batches(), rows.schema).select(schema.names)
-                found.append(
-                    with_column(batch.cast(schema), "article_key", own[begin:end][here])
-                )
+                batch = as_written_now(concatenate(rows.to_batches(), rows.schema), schema)
+                found.append(with_column(batch, "article_key", own[begin:end][here]))
             begin = end
     if not found:
         empty = pa.RecordBatch.from_pylist([], schema=schema)

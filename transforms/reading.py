@@ -33,6 +33,7 @@ from transforms.formats import (
     raw_values,
     whole_file_row,
 )
+from transforms.further_fields import EXTRA
 from transforms.listing import file_format, file_groups, file_sizes, is_folder
 
 MAX_ROW_BYTES = 16 << 20
@@ -52,9 +53,9 @@ def checked_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
       ValueError: if an article has no such field.
     """
     for ours, theirs in fields.items():
-        if ours not in FIELDS:
+        if ours not in (known := (*FIELDS, EXTRA)):
             raise ValueError(
-                f"field must be one of {', '.join(FIELDS)}, got {ours} in {ours}={theirs}"
+                f"field must be one of {', '.join(known)}, got {ours} in {ours}={theirs}"
             )
     return fields
 

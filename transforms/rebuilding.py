@@ -24,7 +24,7 @@ from schemas.batch import Collections, with_column
 from schemas.story import ARTICLES
 from transforms.boilerplate import StripBoilerplate, Tagged
 from transforms.normalisation import content_keys
-from transforms.past import id_keys, join_ledger, ledger_of, read_part
+from transforms.past import as_written_now, id_keys, join_ledger, ledger_of, read_part
 from transforms.spilling import Spilled, read_back
 
 _ROWS_PER_BATCH = 2_000
@@ -50,7 +50,7 @@ def as_input(path: str) -> Iterator[pa.RecordBatch]:
     Raises:
       ValueError: if the file is gone or broken.
     """
-    rows = read_part(path)
+    rows = as_written_now(read_part(path), ARTICLES)
     stories, ids = rows.column("story_id"), rows.column("article_id")
     speaks = pc.equal(rows.column("relation"), "canonical")
     places = pc.index_in(stories, stories.filter(speaks))

@@ -105,13 +105,19 @@ def pack_instances(articles: pa.RecordBatch) -> pa.RecordBatch:
         base, numbers[row] = id_parts(ids[row].as_py())
         bases[row] = _key(base)
     stored = [pc.fill_null(articles.column(name), "") for name in _STORED]
+    rows = pc.binary_join_element_wise(*stored, "\0")
+    extra = articles.column("extra")
+    if extra.null_count < len(extra):
+        # The hash of an article without any is what it was before there was any.
+        more = pc.binary_join_element_wise(rows, extra, "\0")
+        rows = pc.coalesce(more, rows)
     return pa.RecordBatch.from_arrays(
         [
             pa.array(bases, pa.uint64()),
             pa.array(numbers),
             articles.column("published_at").cast(pa.int64()).fill_null(NO_TIME),
             articles.column("content_key"),
-            pa.array(hashes(*utf8(pc.binary_join_element_wise(*stored, "\0")))),
+            pa.array(hashes(*utf8(rows))),
             pa.array(instance_keys(articles)),
         ],
         schema=INSTANCE,

@@ -33,7 +33,13 @@ from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, LINES
 from transforms import storage
 from transforms.continuing import ledger_rows
 from transforms.parquet import REPEATING, ROW_GROUP_SIZE
-from transforms.past import copy_edges_of, id_keys, read_part, story_edges_of
+from transforms.past import (
+    as_written_now,
+    copy_edges_of,
+    id_keys,
+    read_part,
+    story_edges_of,
+)
 from transforms.remembering import Past, latest_rows, refused
 from transforms.resolving import EARLIER_ARTICLE, INDEXED, as_before
 from transforms.story_articles import STORY_ARTICLE
@@ -298,7 +304,8 @@ def read_windows(output: str, language: str, *, since: str, least: int) -> Writt
         standings.append(read_part(paths[LAST][stem], STANDING.names))
         counts[stem] = found["articles"][-1].num_rows if stem in paths["articles"] else 0
     latest = _latest(concatenate(standings, STANDING))
-    articles = concatenate(found["articles"], ARTICLES)
+    rows = [as_written_now(batch, ARTICLES) for batch in found["articles"]]
+    articles = concatenate(rows, ARTICLES)
     prints = concatenate(found["index"], INDEX)
     made = prints.select(VECTOR.names).cast(VECTOR)
     made = made.filter(made.column("vector").is_valid())

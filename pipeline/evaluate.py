@@ -183,7 +183,11 @@ def write_result(result: Mapping[str, Any], path: Path | str) -> None:
     """Write an evaluation as JSON."""
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     try:
-        storage.write(str(path), text.encode())
+        if storage.is_stored(str(path)):
+            storage.write(str(path), text.encode())
+        else:
+            # Of a folder that is not there the name is likely misspelt.
+            Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{path} cannot be written: {error}") from error
 

@@ -1,0 +1,131 @@
+"""Write what follows from the program: template metadata, and columns for BigQuery.
+
+    python deploy/make_files.py
+
+`templates/*.json` are made of the options of `newsdedup run` and `newsdedup stream`,
+`bigquery/*.json` of `schemas/story.py`. Change those and run it.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow as pa
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from launch import SEPARATOR, parameters_of  # noqa: E402
+
+from pipeline.running_commands import run, stream  # noqa: E402
+from schemas.story import ARTICLES, STORIES  # noqa: E402
+
+TEMPLATES = {"batch": run, "stream": stream}
+TABLES = {"articles": ARTICLES, "stories": STORIES}
+
+_FOLDER = r"^gs://[a-z0-9][-_.a-z0-9]+(/[^*?\[\]]*)?$"
+_FILES = r"gs://[a-z0-9][-_.a-z0-9]+/[^;]+"
+# Of parameters that say more than the type of their option does: type, pattern.
+_KINDS = {
+    "input": ("TEXT", rf"^{_FILES}(; *{_FILES})*$"),
+    "output": ("GCS_WRITE_FOLDER", _FOLDER),
+    "keep_ids": ("GCS_READ_FOLDER", _FOLDER),
+    "run_id": ("TEXT", r"^[A-Za-z0-9][-_.A-Za-z0-9]*$"),
+    "field": ("TEXT", r"^[^=;]+=[^=;]+(; *[^=;]+=[^=;]+)*$"),
+    "subscription": ("PUBSUB_SUBSCRIPTION", r"^projects/[^/]+/subscriptions/[^/]+$"),
+    "dead_letter": ("PUBSUB_TOPIC", r"^projects/[^/]+/topics/[^/]+$"),
+}
+_NUMBERS = {"integer": r"^[0-9]+$", "float": r"^[0-9]*\.?[0-9]+$"}
+_COLUMNS = {
+    pa.string(): "STRING",
+    pa.bool_(): "BOOLEAN",
+    pa.int32(): "INTEGER",
+    pa.float32(): "FLOAT",
+    pa.timestamp("us", "UTC"): "TIMESTAMP",
+}
+
+
+def template(command: click.Command) -> dict[str, Any]:
+    """Describe a command as a Flex Template, as TemplateMetadata of Dataflow's API."""
+    summary = command.get_short_help_str(limit=200)
+    return {
+        "name": f"newsdedup {command.name}",
+        "description": f"{summary} Every parameter is an option of newsdedup {command.name}.",
+        "streaming": command is stream,
+        **({"supportsExactlyOnce": True} if command is stream else {}),
+        "parameters": [
+            parameter(name, option) for name, option in parameters_of(command).items()
+        ],
+    }
+
+
+def parameter(name: str, option: click.Option) -> dict[str, Any]:
+    """Describe an option as a parameter: ParameterMetadata of Dataflow's API."""
+    text = str(option.help)
+    if option.multiple:
+        text = text.removesuffix("; may be repeated")
+        text += f"; several are separated by {SEPARATOR}"
+    described: dict[str, Any] = {
+        "name": name,
+        "label": name.replace("_", " ").capitalize(),
+        "helpText": text,
+        "isOptional": not option.required,
+    }
+    described |= _kind(name, option)
+    default = option.to_info_dict()["default"]
+    if isinstance(default, str | int | float):
+        described["defaultValue"] = str(default).lower() if option.is_flag else str(default)
+    return described
+
+
+def _kind(name: str, option: click.Option) -> dict[str, Any]:
+    if name in _KINDS:
+        kind, pattern = _KINDS[name]
+        return {"paramType": kind, "regexes": [pattern]}
+    if option.is_flag:
+        return {"paramType": "BOOLEAN", "regexes": ["^(true|false)$"]}
+    if isinstance(option.type, click.Choice):
+        choices = list(option.type.choices)
+        return {
+            "paramType": "ENUM",
+            "enumOptions": [{"value": choice, "label": choice} for choice in choices],
+            "regexes": [f"^({'|'.join(choices)})$"],
+        }
+    if pattern := _NUMBERS.get(option.type.name.removesuffix(" range")):
+        return {"paramType": "NUMBER", "regexes": [pattern]}
+    return {"paramType": "TEXT", "regexes": [r"^\S+$"]}
+
+
+def columns(fields: pa.Schema | pa.StructType) -> list[dict[str, Any]]:
+    """Give the columns of a table as BigQuery names them.
+
+    A column is never required: a file says itself what may be null.
+    """
+    return [_column(field.name, field.type) for field in fields]
+
+
+def _column(name: str, kind: pa.DataType) -> dict[str, Any]:
+    if pa.types.is_list(kind):
+        return {**_column(name, kind.value_type), "mode": "REPEATED"}
+    if pa.types.is_struct(kind):
+        return {"name": name, "type": "RECORD", "mode": "NULLABLE", "fields": columns(kind)}
+    return {"name": name, "type": _COLUMNS[kind], "mode": "NULLABLE"}
+
+
+def files() -> dict[Path, str]:
+    """Give the path and the text of every file that is made."""
+    made: dict[str, Any] = {
+        **{f"templates/{name}.json": template(made) for name, made in TEMPLATES.items()},
+        **{f"bigquery/{name}.json": columns(made) for name, made in TABLES.items()},
+    }
+    return {
+        HERE / name: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        for name, content in made.items()
+    }
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, "utf-8")

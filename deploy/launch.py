@@ -66,10 +66,15 @@ def _switch(option: click.Option, value: str) -> list[str]:
     return [option.opts[0]] if SWITCH[value.lower()] else option.secondary_opts[:1]
 
 
-if __name__ == "__main__":
+def launched(arguments: Sequence[str]) -> int:
+    """Run the command that the parameters mean; give its exit status."""
     try:
-        line = command_line(sys.argv[1:])
+        line = command_line(arguments)
     except click.UsageError as error:
         print(f"newsdedup: error: {error.message}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(main(line))
+        return 2
+    return main(line)
+
+
+if __name__ == "__main__":
+    sys.exit(launched(sys.argv[1:]))

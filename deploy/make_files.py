@@ -52,7 +52,7 @@ def template(command: click.Command) -> dict[str, Any]:
     summary = command.get_short_help_str(limit=200)
     return {
         "name": f"newsdedup {command.name}",
-        "description": f"{summary} Every parameter is an option of newsdedup {command.name}.",
+        "description": f"{summary} Parameters are options of newsdedup {command.name}.",
         "streaming": command is stream,
         **({"supportsExactlyOnce": True} if command is stream else {}),
         "parameters": [

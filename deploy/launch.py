@@ -5,12 +5,18 @@
 is `newsdedup run --input='gs://b/in/*' --output=gs://b/out --incremental`; with a parameter
 `subscription` it is `newsdedup stream`. A parameter is called as its option is, with
 underscores. What is none of ours is Beam's, and goes through as it came.
+
+Whoever launches a template waits for a job. A run that finds nothing new has none, so it is
+given one that does nothing.
 """
 
 import sys
 from collections.abc import Sequence
 
+import apache_beam as beam
 import click
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from pipeline.cli import main
 from pipeline.running_commands import run, stream
@@ -33,6 +39,12 @@ def parameters_of(command: click.Command) -> dict[str, click.Option]:
     }
 
 
+def command_of(arguments: Sequence[str]) -> click.Command:
+    """Give the command whose parameters these are."""
+    names = {argument.split("=", 1)[0] for argument in arguments}
+    return stream if "--subscription" in names else run
+
+
 def command_line(arguments: Sequence[str]) -> list[str]:
     """Make the command line that the parameters of a template mean.
 
@@ -42,8 +54,7 @@ def command_line(arguments: Sequence[str]) -> list[str]:
     Raises:
       click.UsageError: if a switch is neither true nor false.
     """
-    names = {argument.split("=", 1)[0] for argument in arguments}
-    command = stream if "--subscription" in names else run
+    command = command_of(arguments)
     known = parameters_of(command)
     words = [str(command.name)]
     for argument in arguments:
@@ -66,6 +77,23 @@ def _switch(option: click.Option, value: str) -> list[str]:
     return [option.opts[0]] if SWITCH[value.lower()] else option.secondary_opts[:1]
 
 
+def leave_a_job(arguments: Sequence[str]) -> None:
+    """Write a job that does nothing to where one is expected and none is.
+
+    Args:
+      arguments: as of `command_line`; without a template_location no job is expected.
+    """
+    ours = {f"--{name}" for name in parameters_of(command_of(arguments))}
+    theirs = [one for one in arguments if one.split("=", 1)[0] not in ours]
+    options = PipelineOptions(theirs, save_main_session=False)
+    expected = options.view_as(GoogleCloudOptions).template_location
+    if expected and not FileSystems.exists(expected):
+        pipeline = beam.Pipeline(options=options)
+        pipeline | "Nothing new" >> beam.Create([None], reshuffle=False)
+        # Written where it is expected, and started by whoever expects it.
+        pipeline.run()
+
+
 def launched(arguments: Sequence[str]) -> int:
     """Run the command that the parameters mean; give its exit status."""
     try:
@@ -73,7 +101,10 @@ def launched(arguments: Sequence[str]) -> int:
     except click.UsageError as error:
         print(f"newsdedup: error: {error.message}", file=sys.stderr)
         return 2
-    return main(line)
+    status = main(line)
+    if status == 0:
+        leave_a_job(arguments)
+    return status
 
 
 if __name__ == "__main__":

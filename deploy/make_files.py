@@ -93,8 +93,8 @@ def _kind(name: str, option: click.Option) -> dict[str, Any]:
             "enumOptions": [{"value": choice, "label": choice} for choice in choices],
             "regexes": [f"^({'|'.join(choices)})$"],
         }
-    if pattern := _NUMBERS.get(option.type.name.removesuffix(" range")):
-        return {"paramType": "NUMBER", "regexes": [pattern]}
+    if number := _NUMBERS.get(option.type.name.removesuffix(" range")):
+        return {"paramType": "NUMBER", "regexes": [number]}
     return {"paramType": "TEXT", "regexes": [r"^\S+$"]}
 
 

@@ -61,7 +61,7 @@ def pinned() -> dict[str, str]:
     names = needed([*project["dependencies"], "setuptools"])
     lines = (ROOT / "requirements.txt").read_text("utf-8").split()
     versions = dict(line.split("==") for line in lines)
-    found = {canonicalize_name(name): version for name, version in versions.items()}
+    found = {str(canonicalize_name(name)): version for name, version in versions.items()}
     if missing := sorted(names - found.keys()):
         raise ValueError(f"requirements.txt must pin what is needed, lacks {missing}")
     return {name: found[name] for name in sorted(names)}

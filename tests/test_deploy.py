@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -18,7 +19,10 @@ import hcl2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.internal.gcp import auth
+from gcp_storage_emulator.server import create_server
 from google.cloud.dataflow_v1beta3 import LaunchFlexTemplateRequest, TemplateMetadata
+from google.cloud.storage import Client
 from google.protobuf.json_format import ParseError
 from lark.exceptions import LarkError
 from packaging.utils import canonicalize_name
@@ -146,6 +150,39 @@ def test_the_entry_point_writes_what_the_command_writes(tmp_path, output):
     ours, theirs = tables_of(tmp_path / "template"), tables_of(output)
     assert ours["articles"].num_rows == 30
     assert all(ours[table].equals(theirs[table]) for table in theirs)
+
+
+@pytest.fixture
+def bucket(monkeypatch, output):
+    """Give the bucket gs://news with the output folder of a run, on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(auth._Credentials, "_credentials_init", True)
+    with create_server("127.0.0.1", port, in_memory=True), Client(project="test") as client:
+        bucket = client.create_bucket("news")
+        bucket.blob("in/a.jsonl").upload_from_filename(str(NEWS))
+        for path in output.rglob("*.*"):
+            name = path.relative_to(output).as_posix()
+            bucket.blob(f"tables/{name}").upload_from_filename(str(path))
+        yield bucket
+
+
+def test_a_launch_that_finds_nothing_new_still_gives_a_job(bucket):
+    arguments = [
+        *("--input=gs://news/in/*", "--output=gs://news/tables", "--run_id=one"),
+        *("--incremental=true", "--embedding=none", "--quiet=true"),
+        *("--runner=DataflowRunner", "--project=my-news", "--region=europe-west4"),
+        *("--temp_location=gs://news/temp", "--staging_location=gs://news/staging"),
+        *("--template_location=gs://news/staging/job", "--job_name=newsdedup-run-one"),
+    ]
+    assert launch.launched(arguments) == 0
+    job = json.loads(bucket.blob("staging/job").download_as_bytes())
+    assert job["name"] == "newsdedup-run-one"
+    url = job["environment"]["sdkPipelineOptions"]["options"]["pipelineUrl"]
+    graph = bucket.blob(url.removeprefix("gs://news/")).download_as_bytes()
+    assert b"Nothing new" in graph
 
 
 def test_the_entry_point_refuses_as_the_command_does(capsys):

@@ -57,7 +57,7 @@ resource "google_monitoring_alert_policy" "failed_run" {
   }
 
   documentation {
-    content = "What was in force is in force still. The execution of the workflow says why, or names the job whose log does; the next run takes the same files."
+    content = "What was in force is in force still. The execution of the workflow says why, or names the job whose log does. The next run takes the same files; if it is refused, for the folder _staging-* of a job that has died, delete that folder."
   }
 }
 

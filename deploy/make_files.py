@@ -1,9 +1,10 @@
-"""Write what follows from the program: template metadata, and columns for BigQuery.
+"""Write what follows from the program: template metadata, and tables for BigQuery.
 
     python deploy/make_files.py
 
-`templates/*.json` are made of the options of `newsdedup run` and `newsdedup stream`,
-`bigquery/*.json` of `schemas/story.py`. Change those and run it.
+`templates/*.json` are made of the options of `newsdedup run` and `newsdedup stream`.
+`bigquery/*.parquet` hold no row: BigQuery learns of them what columns a table has before a
+run has written one. They are made of `schemas/story.py`. Change those and run it.
 """
 
 import json
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-import pyarrow as pa
+import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -38,13 +39,6 @@ _KINDS = {
     "dead_letter": ("PUBSUB_TOPIC", r"^projects/[^/]+/topics/[^/]+$"),
 }
 _NUMBERS = {"integer": r"^[0-9]+$", "float": r"^[0-9]*\.?[0-9]+$"}
-_COLUMNS = {
-    pa.string(): "STRING",
-    pa.bool_(): "BOOLEAN",
-    pa.int32(): "INTEGER",
-    pa.float32(): "FLOAT",
-    pa.timestamp("us", "UTC"): "TIMESTAMP",
-}
 
 
 def template(command: click.Command) -> dict[str, Any]:
@@ -98,34 +92,16 @@ def _kind(name: str, option: click.Option) -> dict[str, Any]:
     return {"paramType": "TEXT", "regexes": [r"^\S+$"]}
 
 
-def columns(fields: pa.Schema | pa.StructType) -> list[dict[str, Any]]:
-    """Give the columns of a table as BigQuery names them.
-
-    A column is never required: a file says itself what may be null.
-    """
-    return [_column(field.name, field.type) for field in fields]
-
-
-def _column(name: str, kind: pa.DataType) -> dict[str, Any]:
-    if pa.types.is_list(kind):
-        return {**_column(name, kind.value_type), "mode": "REPEATED"}
-    if pa.types.is_struct(kind):
-        return {"name": name, "type": "RECORD", "mode": "NULLABLE", "fields": columns(kind)}
-    return {"name": name, "type": _COLUMNS[kind], "mode": "NULLABLE"}
-
-
-def files() -> dict[Path, str]:
-    """Give the path and the text of every file that is made."""
-    made: dict[str, Any] = {
-        **{f"templates/{name}.json": template(made) for name, made in TEMPLATES.items()},
-        **{f"bigquery/{name}.json": columns(made) for name, made in TABLES.items()},
-    }
+def templates() -> dict[Path, str]:
+    """Give the path and the text of the metadata of every template."""
     return {
-        HERE / name: json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        for name, content in made.items()
+        HERE / "templates" / f"{name}.json": json.dumps(template(command), indent=2) + "\n"
+        for name, command in TEMPLATES.items()
     }
 
 
 if __name__ == "__main__":
-    for path, text in files().items():
+    for path, text in templates().items():
         path.write_text(text, "utf-8")
+    for name, schema in TABLES.items():
+        pq.write_table(schema.empty_table(), HERE / "bigquery" / f"{name}.parquet")

@@ -126,9 +126,9 @@ def tables_of(folder):
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
-    """Give the output folder of a run without embeddings."""
+    """Give the output folder of a run on copies alone."""
     folder = tmp_path_factory.mktemp("run") / "out"
-    config = Config(embedding="none")
+    config = Config(embedding="none", stories=False)
     batch.run([str(NEWS)], str(folder), config, fields={}, run_id="one")
     return folder
 
@@ -137,7 +137,7 @@ def test_the_entry_point_writes_what_the_command_writes(tmp_path, output):
     arguments = (
         *(f"--input={NEWS}", f"--output={tmp_path / 'template'}", "--run_id=one"),
         *("--embedding=none", "--incremental=true", "--quiet=true", "--overwrite=false"),
-        "--job_name=newsdedup-run-one",
+        *("--stories=false", "--job_name=newsdedup-run-one"),
     )
     # As the launcher does, from another folder.
     ended = subprocess.run(
@@ -172,7 +172,7 @@ def bucket(monkeypatch, output):
 def test_a_launch_that_finds_nothing_new_still_gives_a_job(bucket):
     arguments = [
         *("--input=gs://news/in/*", "--output=gs://news/tables", "--run_id=one"),
-        *("--incremental=true", "--embedding=none", "--quiet=true"),
+        *("--incremental=true", "--embedding=none", "--stories=false", "--quiet=true"),
         *("--runner=DataflowRunner", "--project=my-news", "--region=europe-west4"),
         *("--temp_location=gs://news/temp", "--staging_location=gs://news/staging"),
         *("--template_location=gs://news/staging/job", "--job_name=newsdedup-run-one"),
@@ -198,8 +198,12 @@ def test_the_entry_point_refuses_as_the_command_does(capsys):
 
 
 def test_files_that_are_made_are_current():
-    for path, text in make_files.files().items():
+    for path, text in make_files.templates().items():
         assert path.read_text("utf-8") == text, f"{path} needs python deploy/make_files.py"
+    for name, schema in make_files.TABLES.items():
+        path = DEPLOY / "bigquery" / f"{name}.parquet"
+        made = pq.read_table(path)
+        assert (made.schema, made.num_rows) == (schema, 0), path
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -397,7 +401,7 @@ def blocks(kind, *labels):
 def test_files_that_terraform_reads_are_there():
     text = "\n".join(path.read_text("utf-8") for path in TERRAFORM.glob("*.tf"))
     named = re.findall(r"\$\{path\.module\}/(\S+?)\"", text)
-    assert len(named) == 5
+    assert len(named) == 6
     for name in named:
         assert list(TERRAFORM.parent.glob(name[3:].replace("${each.key}", "*"))), name
 

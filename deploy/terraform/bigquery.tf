@@ -6,6 +6,16 @@ resource "google_bigquery_dataset" "news" {
   depends_on = [google_project_service.used]
 }
 
+# BigQuery takes the columns of Parquet from Parquet alone: these files have them and no row,
+# so that the tables can be made before the first run has written any.
+resource "google_storage_bucket_object" "columns" {
+  for_each = toset(["articles", "stories"])
+
+  bucket = google_storage_bucket.work.name
+  name   = "columns/${each.key}-${filemd5("${path.module}/../bigquery/${each.key}.parquet")}.parquet"
+  source = "${path.module}/../bigquery/${each.key}.parquet"
+}
+
 # The Parquet files of a table, where they lie: those in force, and for the moment in which
 # a run is put in force those before it, too. Ask the views below instead.
 resource "google_bigquery_table" "files" {
@@ -14,13 +24,12 @@ resource "google_bigquery_table" "files" {
   dataset_id          = google_bigquery_dataset.news.dataset_id
   table_id            = "${each.key}_files"
   deletion_protection = false
-  # Given, so that the table can be made before the first run has written a file.
-  schema = file("${path.module}/../bigquery/${each.key}.json")
 
   external_data_configuration {
-    autodetect    = false
-    source_format = "PARQUET"
-    source_uris   = ["${local.tables_url}/${each.key}/*.parquet"]
+    autodetect                = true
+    source_format             = "PARQUET"
+    source_uris               = ["${local.tables_url}/${each.key}/*.parquet"]
+    reference_file_schema_uri = "${local.work_url}/${google_storage_bucket_object.columns[each.key].name}"
 
     parquet_options {
       enable_list_inference = true
@@ -33,14 +42,12 @@ resource "google_bigquery_table" "manifest" {
   dataset_id          = google_bigquery_dataset.news.dataset_id
   table_id            = "manifest_lines"
   deletion_protection = false
-  schema = jsonencode([
-    { name = "line", type = "STRING", mode = "NULLABLE" },
-  ])
 
   external_data_configuration {
     autodetect    = false
     source_format = "CSV"
     source_uris   = ["${local.tables_url}/manifest.json"]
+    schema        = jsonencode([{ name = "line", type = "STRING", mode = "NULLABLE" }])
 
     csv_options {
       # Two characters that stand in no manifest: a line is one field.

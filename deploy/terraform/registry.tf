@@ -4,11 +4,6 @@ resource "google_artifact_registry_repository" "images" {
   format        = "DOCKER"
   description   = "Images for launcher and workers of newsdedup."
 
-  docker_config {
-    # What a tag names stays what it is.
-    immutable_tags = true
-  }
-
   # The newest stay whatever their age, and with them a way back.
   cleanup_policies {
     id     = "keep-newest"

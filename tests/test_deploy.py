@@ -672,6 +672,8 @@ def test_views_show_each_live_row_once_while_a_run_is_put_in_force(warehouse):
         query = "SELECT count(*) FROM news."
         assert database.sql(f"{query}{table}_files").fetchall() == [(2 * count,)]
         assert database.sql(f"{query}{table}").fetchall() == [(count,)]
+        (named,) = database.sql(f"SELECT DISTINCT _FILE_NAME FROM news.{table}").fetchall()
+        assert "0badcafe" not in named[0]
     wiped = view("wiped_out_sources", dataset="news")
     assert database.sql(wiped).fetchall() == []
     assert set(database.sql(wiped).columns) == {

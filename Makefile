@@ -44,12 +44,14 @@ audit:
 	echo "the database of known weaknesses cannot be reached: nothing was audited";; \
 	*) echo "$$told";; esac; exit $$status
 
-# Every version that a fresh install of pyproject.toml resolves to today.
+# Every version that a fresh install of pyproject.toml resolves to today, and the hash of each
+# file that the image is made of.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet torch==2.13.0
 	build/lock/bin/pip install --quiet setuptools --editable '.[dev]'
 	build/lock/bin/pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' > requirements.txt
+	build/lock/bin/python deploy/make_lock.py
 
 clean:
 	rm -rf $(VENV) $(OUT) build *.egg-info

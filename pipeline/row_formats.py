@@ -15,7 +15,8 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.show import terminal, visible
+from pipeline.show import terminal
+from pipeline.terminal import visible
 
 # A table is printed when all of it is known: columns are as wide as their cells.
 MOST_TABLE_ROWS = 1_000

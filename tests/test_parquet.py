@@ -2,9 +2,12 @@
 
 import json
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.metrics import MetricsFilter
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from transforms import buckets, storage
 from transforms.parquet import (
@@ -186,6 +189,23 @@ def test_transforms_write_and_commit(tmp_path, apply):
     )
     assert manifest["rows_read"] == 3
     assert ids_in(tmp_path / "out") == ["a", "b"]
+
+
+def test_a_commit_counts_what_was_read_and_rejected(tmp_path):
+    output, staging = str(tmp_path / "out"), staging_folder(str(tmp_path / "out"))
+    parts = [
+        write_part("articles", 0, [batch("a")], SCHEMA, staging=staging),
+        write_part("rejects", 0, [batch("b", "c")], SCHEMA, staging=staging),
+    ]
+    pipeline = beam.Pipeline(runner=FnApiRunner())
+    given = {
+        "parts": pipeline | "Parts" >> beam.Create(parts, reshuffle=False),
+        "rows_read": pipeline | "Rows" >> beam.Create([3], reshuffle=False),
+    }
+    given | "Commit" >> Commit(output, staging, SCHEMAS, {"run_id": "one"})
+    found = pipeline.run().metrics().query(MetricsFilter().with_namespace("newsdedup"))
+    counted = {one.key.metric.name: one.committed for one in found["counters"]}
+    assert counted == {"rows_read": 3, "rejected": 2}
 
 
 def test_a_run_that_goes_on_names_the_files_of_the_earlier_ones_too(tmp_path):

@@ -410,7 +410,7 @@ class Commit(beam.PTransform):
 
     def _commit(self, _: None, parts: list[Part], rows_read: int) -> dict[str, Any]:
         with COMMITTING:
-            return commit(
+            manifest = commit(
                 self.output,
                 self.staging,
                 parts,
@@ -421,6 +421,11 @@ class Commit(beam.PTransform):
                 runs=self.runs,
                 read_files=self.read_files,
             )
+        # Who launched the run is told of rejects by these.
+        counter = beam.metrics.Metrics.counter
+        counter("newsdedup", "rows_read").inc(rows_read)
+        counter("newsdedup", "rejected").inc(rows_read - manifest["runs"][-1]["articles"])
+        return manifest
 
 
 def remove_leftovers(output: str, *, but: str = "") -> None:

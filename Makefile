@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	$(BIN)/newsdedup show $(OUT) --story largest
 
 test: $(VENV)/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadscope
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -29,13 +29,15 @@ SWITCH = {"true": True, "false": False}
 def parameters_of(command: click.Command) -> dict[str, click.Option]:
     """Give the options of a command by the name of their parameter.
 
+    Without the one by which nothing would run.
+
     >>> parameters_of(run)["run_id"].opts
     ['--run-id']
     """
     return {
         option.opts[0].removeprefix("--").replace("-", "_"): option
         for option in command.params
-        if isinstance(option, click.Option)
+        if isinstance(option, click.Option) and option.name != "dry_run"
     }
 
 

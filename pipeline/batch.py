@@ -9,7 +9,6 @@ import os
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -330,7 +329,9 @@ def prepare(
     working = staging
     if to.is_local and storage.is_stored(staging):
         # From a bucket every text would be fetched again, several times.
-        working = os.path.join(tempfile.gettempdir(), f"newsdedup-{uuid.uuid4().hex}")
+        working = os.path.join(
+            tempfile.gettempdir(), f"newsdedup-{staging.rpartition('-')[2]}"
+        )
     pipeline = to.pipeline(f"newsdedup-{run_id}")
     read = pipeline | "Read" >> ReadArticles(
         files=files, fields=dict(fields), batch_size=batch_size
@@ -403,3 +404,6 @@ def _withdraw(output: str, staging: str) -> None:
         except UnreachableError:
             # The next run removes it.
             return
+        except OSError:
+            # A file that appears in a folder keeps the folder from being removed.
+            time.sleep(_SECONDS_BETWEEN_LOOKS)

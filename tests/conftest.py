@@ -161,6 +161,7 @@ def shared_store() -> Iterator[Any]:
         yield from stored(patch)
 
 
+@pytest.fixture(scope="session")
 def examples_output(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give the folder of a run over all example articles, without embeddings.
 

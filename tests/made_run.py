@@ -11,7 +11,8 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.article import REJECT
 from schemas.match import MATCH
 from schemas.story import ARTICLES, BOILERPLATE, STORIES
-from transforms.parquet import commit, own_staging, staging_folder, write_part
+from transforms.owners import own_staging
+from transforms.parquet import commit, staging_folder, write_part
 
 SCHEMAS = {
     "articles": ARTICLES,

@@ -225,7 +225,7 @@ def test_a_template_is_left_to_itself_and_owns_the_folder(bucket, capsys):
     (staging,) = {name.split("/")[1] for name in names(bucket) if "_staging" in name}
     assert capsys.readouterr().err == (
         "newsdedup: error: another run is at work in gs://news/out, Dataflow job "
-        f"{template['name']} of town-news in europe-west1; if it has died, delete "
+        f"{template['name']} of town-news in europe-west1; if it has died, delete gs://news/out/"
         f"{staging}\n"
     )
     for name in names(bucket):

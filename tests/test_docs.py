@@ -73,6 +73,8 @@ def documented_commands():
 @pytest.mark.parametrize("command", documented_commands())
 def test_a_documented_command_can_be_given_so(command, tmp_path, monkeypatch):
     """As far as can be told without doing it: commands, flags, their values, and files."""
+    # What another program answers could be anything.
+    command = re.sub(r"\$\([^)]*\)", "ANSWER", command)
     lexer = shlex.shlex(command.replace("\\\n", " "), posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words = list(lexer)

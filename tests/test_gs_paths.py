@@ -16,8 +16,9 @@ from pipeline.incremental import Additions
 from pipeline.show import read_table
 from pipeline.watch import settled_files, watch
 from transforms import buckets, storage
+from transforms.main_content import DATA
 from transforms.parquet import read_manifest
-from transforms.story_model import DATA, shared_story_model
+from transforms.story_model import shared_story_model
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "articles"
 FIRST, SECOND = "articles-4.parquet", "articles-3.jsonl.zst"
@@ -169,12 +170,13 @@ def test_who_reads_while_a_run_is_put_in_force_reads_the_new_one(outputs, shared
     rows = read_table(OUT, "stories").num_rows
     content = shared_store.content("other", "manifest.json")
     thing = dict(shared_store.storage.objects["other"]["manifest.json"])
-    tables = {"stories": [{"name": "stories/gone.parquet"}]}
+    gone = "stories/part-00000-00000000.parquet"
+    tables = {"stories": [{"name": gone, "rows": 1, "statistics": {}}]}
     old = json.loads(content) | {"commit": "old", "tables": tables}
     storage.write(f"{OUT}/manifest.json", json.dumps(old).encode())
 
     def replaced(method, path, written):
-        if path.endswith("stories/gone.parquet"):
+        if path.endswith(gone):
             shared_store.storage.create_file("other", "manifest.json", content, thing)
 
     shared_store.refusing = replaced
@@ -318,7 +320,7 @@ def test_models_may_lie_in_a_bucket(store, tmp_path):
     check_models(there)
     assert (
         shared_story_model("gs://news/model").threshold
-        == shared_story_model(DATA).threshold
+        == shared_story_model(str(DATA)).threshold
     )
 
 

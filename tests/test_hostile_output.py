@@ -23,11 +23,10 @@ from transforms import streams
 from transforms.embedding_model import DEFAULT_MODEL, DEFAULT_MODEL_SHA256, model_digest
 from transforms.line_contexts import SKETCH_SIZE
 from transforms.line_memory import kept_lines
+from transforms.owners import living_owner, own_staging
 from transforms.parquet import (
     MANIFEST,
     OWNER,
-    living_owner,
-    own_staging,
     read_manifest,
     write_part,
 )

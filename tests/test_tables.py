@@ -46,6 +46,7 @@ def row(name, story, group=None, hours=0.0, text=TEXT, source=None, credited=Non
         "removed_word_count": 3,
         "thin": False,
         "alien": False,
+        "extra": None,
         "story_key": story,
         "group_key": group or key,
     }

@@ -77,7 +77,8 @@ def place(lines: list[bytes], windows: int, way: str, output: pathlib.Path) -> N
 
     place_window, streams.place_window = streams.place_window, noting
     started = time.process_time()
-    pipeline.run().wait_until_finish()
+    # Without pickling the messages of the test stream, which no other runner could take.
+    pipeline.run(test_runner_api=False).wait_until_finish()
     past = max(remembered.values(), key=lambda past: past.articles.num_rows)
     told = {
         "seconds": time.process_time() - started,

@@ -103,7 +103,7 @@ def _columns(
     return [name.strip() for name in given.split(",")] if given else []
 
 
-@click.command(short_help="Write the articles of a run as one file, with copies or without.")
+@click.command(short_help="Write the articles of a run as one file, copies or not.")
 @click.argument("output", metavar="OUT")
 @click.option(
     "--format",

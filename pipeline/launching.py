@@ -25,6 +25,8 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineResult
 
+from transforms.owners import CloudJob
+
 # Dataflow takes no larger graph, serialised.
 MOST_GRAPH_BYTES = 10_000_000
 _SECONDS_BETWEEN_LOOKS = 0.1
@@ -50,12 +52,12 @@ class Target(NamedTuple):
         return bool(self.options.view_as(GoogleCloudOptions).template_location)
 
     @property
-    def owner(self) -> str | None:
+    def owner(self) -> CloudJob | None:
         """Say which job works in a staging folder; None for this process."""
         if not self.is_dataflow:
             return None
         cloud = self.options.view_as(GoogleCloudOptions)
-        return f"Dataflow job {cloud.job_name} of {cloud.project} in {cloud.region}"
+        return CloudJob(cloud.job_name, cloud.project, cloud.region)
 
     def pipeline(self, name: str) -> beam.Pipeline:
         """Begin a pipeline, on Dataflow under a name made of this if flags give none.

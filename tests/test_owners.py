@@ -3,12 +3,16 @@
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
+from google.api_core import exceptions
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud import dataflow_v1beta3 as dataflow
 
 from transforms import owners, storage
-from transforms.owners import living_owner, own_staging, owned
+from transforms.owners import CloudJob, living_owner, own_staging, owned
 from transforms.parquet import OWNER, staging_folder
 
 
@@ -23,6 +27,39 @@ def test_the_owner_of_a_staging_folder_is_known_while_it_lives(tmp_path):
     assert living_owner(path) == "process 1 on elsewhere"
     Path(path).write_text("{")
     assert living_owner(path) is None
+
+
+@pytest.mark.parametrize(
+    ("active", "age", "lives"),
+    [
+        (["another", "hourly"], 700, True),
+        (["another"], 700, False),
+        (["another"], 0, True),
+        (exceptions.PermissionDenied("no"), 700, True),
+        (DefaultCredentialsError("none"), 700, True),
+    ],
+)
+def test_a_job_owns_its_folder_until_dataflow_knows_it_no_more(
+    active, age, lives, tmp_path, monkeypatch
+):
+    """Dataflow itself cannot be had here: its client is one that answers what is given."""
+    asked = []
+
+    class Client:
+        def list_jobs(self, request, **_):
+            asked.append((request.project_id, request.location, request.filter.name))
+            if isinstance(active, Exception):
+                raise active
+            return [dataflow.Job(name=name) for name in active]
+
+    monkeypatch.setattr(dataflow, "JobsV1Beta3Client", Client)
+    staging = staging_folder(str(tmp_path))
+    own_staging(staging, CloudJob("hourly", "town-news", "europe-west1"))
+    now = time.time()
+    monkeypatch.setattr(owners.time, "time", lambda: now + age)
+    sentence = "Dataflow job hourly of town-news in europe-west1"
+    assert living_owner(f"{staging}/{OWNER}") == (sentence if lives else None)
+    assert asked == [("town-news", "europe-west1", "ACTIVE")] * (age > 0)
 
 
 @pytest.mark.parametrize("place", ["disk", "bucket"])

@@ -6,7 +6,8 @@ begin at once each writes before it looks, so one at least sees the other and go
 On this machine a process that is noted and does not live is dead. Of a bucket nobody knows
 where its owner runs: there the note holds for `LEASE_SECONDS`, and is written anew as long
 as the owner lives. Whoever is paused for longer may lose what it staged, but puts nothing
-in force that it should not: see `parquet.commit`.
+in force that it should not: see `parquet.commit`. A job on Dataflow goes on when its
+launcher has left; of that one Dataflow is asked.
 """
 
 import contextlib
@@ -16,6 +17,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
+
+from google.api_core import exceptions, gapic_v1
+from google.auth.exceptions import GoogleAuthError
 
 from transforms import storage
 from transforms.parquet import OWNER, STAGING, remove_leftovers
@@ -23,11 +28,53 @@ from transforms.parquet import OWNER, STAGING, remove_leftovers
 LEASE_SECONDS = 600.0
 
 
-def own_staging(staging: str, job: str | None = None) -> None:
+# Seconds that an answer of Dataflow is waited for.
+_PATIENCE = 10.0
+
+
+class CloudJob(NamedTuple):
+    """A job on Dataflow.
+
+    Attributes:
+      name: of the job.
+      project: of Google Cloud.
+      region: that it runs in.
+    """
+
+    name: str
+    project: str
+    region: str
+
+    def __str__(self) -> str:
+        """Say which it is."""
+        return f"Dataflow job {self.name} of {self.project} in {self.region}"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits, runs or ends; one that cannot be asked for counts as active."""
+        # Takes longer to import than most runs have need of.
+        from google.cloud import dataflow_v1beta3 as dataflow
+
+        asked = dataflow.ListJobsRequest(
+            project_id=self.project,
+            location=self.region,
+            filter=dataflow.ListJobsRequest.Filter.ACTIVE,
+        )
+        try:
+            found = dataflow.JobsV1Beta3Client().list_jobs(
+                asked, retry=gapic_v1.method.DEFAULT, timeout=_PATIENCE
+            )
+            return any(job.name == self.name for job in found)
+        except (exceptions.GoogleAPIError, GoogleAuthError):
+            return True
+
+
+def own_staging(staging: str, job: CloudJob | None = None) -> None:
     """Make a staging folder and note in it who works there: this process, or a job."""
     owner: dict[str, object] = {"host": socket.gethostname(), "process": os.getpid()}
     if job is not None:
-        owner = {"job": job}
+        # It is not known to Dataflow before its launcher has left.
+        owner = {"job": job._asdict(), "until": time.time() + LEASE_SECONDS}
     elif storage.is_stored(staging):
         owner["until"] = time.time() + LEASE_SECONDS
     storage.write(storage.join(staging, OWNER), json.dumps(owner).encode())
@@ -36,14 +83,16 @@ def own_staging(staging: str, job: str | None = None) -> None:
 def living_owner(path: str) -> str | None:
     """Say who works in a staging folder, by its owner file; None if that process is dead.
 
-    A process of another machine, or a job, cannot be asked and counts as living; as long as
-    its lease says, if it has one.
+    A process of another machine cannot be asked and counts as living; as long as its lease
+    says, if it has one. A job counts so for as long, and then if Dataflow says so.
     """
     found = storage.current(path)
     try:
         owner = json.loads(found[0] if found else "null")
         if "job" in owner:
-            return str(owner["job"])
+            job = CloudJob(**owner["job"])
+            is_new = time.time() < float(owner["until"])
+            return str(job) if is_new or job.is_active else None
         host, process = str(owner["host"]), int(owner["process"])
         until = owner.get("until")
         if until is not None and time.time() >= float(until):
@@ -84,7 +133,7 @@ def refuse_others(output: str, *, but: str = "", what: str = "run") -> None:
 
 @contextlib.contextmanager
 def owned(
-    output: str, staging: str, *, what: str = "run", job: str | None = None
+    output: str, staging: str, *, what: str = "run", job: CloudJob | None = None
 ) -> Iterator[None]:
     """Have an output folder for ourselves; what dead runs left in it is removed.
 
@@ -95,7 +144,7 @@ def owned(
       output: the folder.
       staging: our staging folder in it.
       what: is done there, as a word.
-      job: that works there in our place, in words; None: this process does.
+      job: that works there in our place; None: this process does.
 
     Raises:
       ValueError: if another process has it, or it cannot be written.

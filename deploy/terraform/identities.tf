@@ -87,6 +87,20 @@ resource "google_storage_bucket_iam_member" "launcher_reads_files" {
   member = google_service_account.launcher.member
 }
 
+# Who finds what a job left in its staging folder asks whether that job is still there.
+resource "google_project_iam_custom_role" "asks" {
+  role_id     = "${replace(var.prefix, "-", "_")}_asker"
+  title       = "newsdedup asker"
+  description = "See which jobs of Dataflow there are."
+  permissions = ["dataflow.jobs.list"]
+}
+
+resource "google_project_iam_member" "worker_asks" {
+  project = var.project
+  role    = google_project_iam_custom_role.asks.id
+  member  = google_service_account.worker.member
+}
+
 resource "google_project_iam_member" "worker_works" {
   project = var.project
   role    = "roles/dataflow.worker"

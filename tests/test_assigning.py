@@ -14,6 +14,7 @@ from schemas.article import RAW
 from schemas.batch import column, concatenate
 from schemas.past import STANDING
 from schemas.story import ARTICLES, CHANGES, INDEX
+from transforms import asking_again, assigning
 from transforms.assigning import assign
 from transforms.boilerplate import strip_batch
 from transforms.embedding_model import DEFAULT_MODEL
@@ -124,6 +125,21 @@ def test_articles_join_the_copies_and_stories_that_came_before():
         ("m", "m", None),
     ]
     assert past.articles.num_rows == 4
+
+
+@pytest.mark.parametrize("asked", [0, 100])
+def test_where_few_come_pairs_of_those_before_are_scored_again(asked, monkeypatch):
+    # So that what is scored is told, though little differs among four articles.
+    monkeypatch.setattr(asking_again, "DIFFERENT", 0.0)
+    monkeypatch.setattr(assigning, "ASKED", asked)
+    assigned, past = place([[("a", FERRY, 1), ("c", RETOLD, 2)], [("m", MARKET, 3)]])
+    again = [
+        (row["article_id"], row["matched_article_id"], row["run_id"])
+        for row in assigned[1].tables["matches"].to_pylist()
+    ]
+    assert again == ([("c", "a", "20260512T020000Z-000002")] if asked else [])
+    assert past.story_edges.num_rows == 1
+    assert stories(assigned) == {"a": "a", "c": "a", "m": "m"}
 
 
 def test_tables_hold_the_new_articles_alone():

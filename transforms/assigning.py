@@ -8,7 +8,8 @@ word by word, copies collapse, representatives are scored and linked.
 
 Copy groups and stories are formed again of all pairs that are remembered, so that an
 article that was placed before the one came that would have told better can move. Names
-stay: a story keeps the oldest name of an article in it, and a pair is scored once.
+stay: a story keeps the oldest name of an article in it. Where few articles come, pairs of
+those that came last are scored again (`asking_again`).
 """
 
 import dataclasses
@@ -25,8 +26,9 @@ from schemas.fingerprint import FINGERPRINT
 from schemas.match import COPY_EVIDENCE, STORY_EDGE, STORY_EVIDENCE
 from schemas.past import VECTOR
 from schemas.story import CHANGES
+from transforms.asking_again import ASKED, came_last, compare_scores
 from transforms.candidates import PAIR, chosen_pairs, key_blocks, shared_keys
-from transforms.clustering import NODE, join_edges, named_edges, reform_stories
+from transforms.clustering import NODE, named_edges, reform_stories
 from transforms.continuing import (
     UNCHANGED,
     changed_stories,
@@ -155,13 +157,21 @@ def assign(
         if rules.embedding != "none":
             size = vector_size(rules.embedding_model)
             block = block.with_vectors(_unit_vectors(block.keys, vectors, size))
-        scored = _scored(block, past, rules)
-        # A pair is seen through the pairs beside it, down to this score.
-        near = column(scored, "story_score") >= np.float32(GRAPH_FLOOR)
-        edges = named_edges(nodes.select(NODE.names), scored.filter(pa.array(near)))
+        told, stand = compare_scores(
+            score_opened(block, model, min_score=0.0, known=_known(past)),
+            past.story_edges,
+            column(arrived, "article_key"),
+            min_score=MIN_SCORE,
+        )
+        # A pair is seen through the pairs beside it, down to this score. One that falls
+        # below it is told of a last time.
+        near = column(told, "story_score") >= np.float32(GRAPH_FLOOR)
+        near |= are_among(told, past.story_edges)
+        edges = named_edges(nodes.select(NODE.names), told.filter(pa.array(near)))
+        past = past._replace(story_edges=stand)
         stories, merged = reform_stories(
             nodes.select(NODE.names),
-            concatenate([scored, past.story_edges.select(STORY_EDGE.names)], STORY_EDGE),
+            concatenate([told, stand.select(STORY_EDGE.names)], STORY_EDGE),
             ledger,
             copies.groups,
             _standing_for(arrived, past, copies.groups),
@@ -278,6 +288,11 @@ def _nodes(arrived: pa.RecordBatch, past: Past, groups: pa.RecordBatch) -> pa.Re
     remembered = with_column(remembered, "is_representative", pa.array(stood))
     recent = pa.array(np.ones(remembered.num_rows, np.bool_))
     old, _ = old_nodes(with_column(remembered, "is_recent", recent), groups)
+    if (more := ASKED - new.num_rows) > 0:
+        own = column(old, "article_key")
+        again = np.isin(own, came_last(past.articles, own, more))
+        asked = column(old, "is_asked").astype(np.bool_) | again
+        old = with_column(old, "is_asked", pa.array(asked))
     return concatenate([new.cast(old.schema), old], old.schema)
 
 
@@ -310,11 +325,13 @@ def _embedded(
     wanted = block.keys
     if rules.embedding == "undecided":
         model = shared_story_model(rules.story_model_folder)
-        known = past.story_edges.select(STORY_EDGE.names)
+        known = _known(past)
+        scored = score_opened(block, model, min_score=MIN_SCORE, known=known)
+        known = known.filter(pa.array(~are_among(known, scored)))
         # In small windows a share of each would be none; so it is of all together.
         count = len(block.keys)
         wanted = undecided_keys(
-            score_opened(block, model, min_score=MIN_SCORE, known=known),
+            scored,
             threshold=model.threshold,
             before=(known, past.ledger, copies.groups),
             embedded=column(past.vectors, "article_key"),
@@ -356,11 +373,9 @@ def _unit_vectors(
     return result
 
 
-def _scored(block: OpenBlock, past: Past, rules: AssigningRules) -> pa.RecordBatch:
-    """Score the pairs of which one is new; STORY_EDGE rows."""
-    known = past.story_edges.select(STORY_EDGE.names)
-    model = shared_story_model(rules.story_model_folder)
-    return join_edges(score_opened(block, model, min_score=MIN_SCORE, known=known))
+def _known(past: Past) -> pa.RecordBatch:
+    """Give the pairs that were scored before; STORY_EDGE rows."""
+    return past.story_edges.select(STORY_EDGE.names)
 
 
 def _told(
@@ -396,7 +411,9 @@ def _told(
     gone = with_column(gone, "rule", pa.repeat(_FURNITURE, gone.num_rows))
     copy_edges = concatenate([copies.edges, gone.cast(COPY_EVIDENCE)], COPY_EVIDENCE)
     all_copies = concatenate([copy_edges, stand], COPY_EVIDENCE)
-    all_edges = concatenate([story_edges, past.story_edges], STORY_EVIDENCE)
+    near = column(story_edges, "story_score") >= np.float32(GRAPH_FLOOR)
+    kept_edges = story_edges.filter(pa.array(near))
+    all_edges = concatenate([kept_edges, past.story_edges], STORY_EVIDENCE)
     instead = edges_of_forgotten(touched, all_copies)
     made = story_tables(
         touched,

@@ -207,9 +207,9 @@ def pairs_otherwise(
     for edges in (new, old):
         edges = edges.filter(pa.array(are_among(edges, asked)))
         told = edges.column("relation").to_pylist()
-        relations.append(dict(zip(_pair_keys(edges).tolist(), told, strict=True)))
+        relations.append(dict(zip(pair_keys(edges).tolist(), told, strict=True)))
     now, before = relations
-    otherwise = [now.get(pair) != before.get(pair) for pair in _pair_keys(asked).tolist()]
+    otherwise = [now.get(pair) != before.get(pair) for pair in pair_keys(asked).tolist()]
     return asked.filter(pa.array(otherwise, pa.bool_()))
 
 
@@ -222,7 +222,7 @@ def are_among(edges: pa.RecordBatch, pairs: pa.RecordBatch) -> npt.NDArray[np.bo
     """
     if not pairs.num_rows:
         return np.zeros(edges.num_rows, np.bool_)
-    return np.isin(_pair_keys(edges), _pair_keys(pairs))
+    return np.isin(pair_keys(edges), pair_keys(pairs))
 
 
 def parted(edges: pa.RecordBatch) -> pa.RecordBatch:
@@ -232,7 +232,7 @@ def parted(edges: pa.RecordBatch) -> pa.RecordBatch:
     return with_column(gone, "containment", nothing)
 
 
-def _pair_keys(pairs: pa.RecordBatch) -> Keys:
+def pair_keys(pairs: pa.RecordBatch) -> Keys:
     """Give one key of both ends, whatever their order."""
     one, other = (column(pairs, name) for name in PAIR.names)
     low, high = np.minimum(one, other), np.maximum(one, other)

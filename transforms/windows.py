@@ -32,6 +32,7 @@ from schemas.past import LEARNT, PLACEMENTS, REFUSED, STANDING, VECTOR, VECTORS
 from schemas.story import ARTICLES, BOILERPLATE, CHANGES, INDEX, LINES
 from transforms import storage
 from transforms.continuing import ledger_rows
+from transforms.pair_scoring import GRAPH_FLOOR
 from transforms.parquet import REPEATING, ROW_GROUP_SIZE
 from transforms.past import (
     as_written_now,
@@ -315,7 +316,7 @@ def read_windows(output: str, language: str, *, since: str, least: int) -> Writt
         vectors=concatenate([made, late], VECTOR),
         standings=latest,
         copy_edges=_between(found.get("copies", []), COPY_EVIDENCE, prints),
-        story_edges=_between(found.get("stories", []), STORY_EVIDENCE, prints),
+        story_edges=_likely(_between(found.get("stories", []), STORY_EVIDENCE, prints)),
         lines=concatenate(found["lines"], LINES),
     )
     return Written(
@@ -368,6 +369,12 @@ def _between(
     latest = np.sort(latest)
     here = np.isin(ends[latest], column(articles, "article_key")).all(axis=1)
     return joined.take(pa.array(latest[here]))
+
+
+def _likely(edges: pa.RecordBatch) -> pa.RecordBatch:
+    """Leave out pairs of which it was told last that they are hardly alike."""
+    near = column(edges, "story_score") >= np.float32(GRAPH_FLOOR)
+    return edges.filter(pa.array(near))
 
 
 class _WriteWindows(beam.DoFn):

@@ -1,7 +1,5 @@
 """python -m pipeline is newsdedup."""
 
-import sys
+from pipeline.cli import command_line
 
-from pipeline.cli import main
-
-sys.exit(main())
+command_line()

@@ -1,5 +1,6 @@
 """The command line: a command parses, builds a Config and calls one function."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ try:
     from pipeline.analysis_commands import export, sql
     from pipeline.flags import config_of, config_options
     from pipeline.labelled_commands import evaluate, tune
+    from pipeline.launching import HAS_LISTENED
     from pipeline.reading_commands import report, show
     from pipeline.running_commands import run, stream, watch
     from pipeline.terminal import sentence, tell_crash
@@ -108,6 +110,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         interrupted()
     return 0
+
+
+def command_line() -> NoReturn:
+    """Be the program: run the command line of this process and end with its status.
+
+    Threads that listened to a runner elsewhere may do so still. Python would stop them in
+    the middle of that when it ends, which gRPC answers by aborting the process.
+    """
+    status = main()
+    if HAS_LISTENED.is_set():
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _fail(text: str) -> int:

@@ -32,6 +32,9 @@ MOST_GRAPH_BYTES = 10_000_000
 _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_TO_HANG_UP = 10.0
 
+# Set once this process has listened to a runner elsewhere.
+HAS_LISTENED = threading.Event()
+
 
 class Target(NamedTuple):
     """Where a job runs.
@@ -202,7 +205,8 @@ def run_to_end(pipeline: beam.Pipeline) -> PipelineResult:
         raise
     gc.unfreeze()
     if not isinstance(pipeline.runner, FnApiRunner):
-        # Of a runner elsewhere. One that still listens when Python ends aborts the process.
+        # Of a runner elsewhere.
+        HAS_LISTENED.set()
         for listener in set(threading.enumerate()) - before:
             listener.join(_SECONDS_TO_HANG_UP)
     if failures:

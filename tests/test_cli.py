@@ -18,7 +18,7 @@ ARTICLE = (
 )
 
 # What pip writes as the command.
-SCRIPT = "import sys; from pipeline.cli import main; sys.exit(main())"
+SCRIPT = "from pipeline.cli import command_line; command_line()"
 INTERRUPTED_IMPORT = """
 import importlib.abc, os, signal, sys
 

@@ -16,7 +16,7 @@ from pipeline.deduplicate import TABLES
 from pipeline.show import read_table
 
 ROOT = Path(__file__).parent.parent
-SCRIPT = "import sys; from pipeline.cli import main; sys.exit(main())"
+SCRIPT = "from pipeline.cli import command_line; command_line()"
 NOTE = "import os, pathlib\npathlib.Path(os.environ['SEEN'], str(os.getpid())).touch()\n"
 
 

@@ -1,7 +1,6 @@
 """Fixtures for all tests: a transform applied to a list gives a list."""
 
 import collections
-import importlib.util
 import pickle
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,10 +12,13 @@ import hypothesis
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+import made_run
 from pipeline import batch
 from pipeline.config import Config
 from pipeline.incremental import Additions
 from pipeline.show import read_table
+from pubsub_server import PubSubServer
+from storage_server import StorageServer
 
 # The first call of a compiled kernel compiles it, and the same examples every time make a
 # failure everybody's failure.
@@ -95,28 +97,13 @@ def default_output(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Give a Pub/Sub server of this process, which the real clients find and talk to."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    from pubsub_server import PubSubServer
-
     with PubSubServer() as server:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
         yield server
 
 
 @pytest.fixture(scope="session")
-def made_run() -> Any:
-    """Give the module that makes output folders without a run."""
-    path = Path(__file__).parent / "made_run.py"
-    spec = importlib.util.spec_from_file_location("made_run", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def large_page(tmp_path_factory: pytest.TempPathFactory, made_run: Any) -> Path:
+def large_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the report of a run of thirty thousand articles."""
     from pipeline.report import write_report
 
@@ -140,9 +127,6 @@ def large_page(tmp_path_factory: pytest.TempPathFactory, made_run: Any) -> Path:
 
 
 def stored(patch: pytest.MonkeyPatch) -> Iterator[Any]:
-    patch.syspath_prepend(str(Path(__file__).parent))
-    from storage_server import StorageServer
-
     with StorageServer("news", "other") as server:
         patch.setenv("STORAGE_EMULATOR_HOST", server.address)
         yield server

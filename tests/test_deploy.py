@@ -27,6 +27,7 @@ from google.protobuf.json_format import ParseError
 from lark.exceptions import LarkError
 from packaging.utils import canonicalize_name
 
+import workflow_runner
 from pipeline import batch
 from pipeline.cli import newsdedup
 from pipeline.config import Config
@@ -57,7 +58,6 @@ launch = module_of("launch")
 make_files = module_of("make_files")
 make_lock = module_of("make_lock")
 check_terraform = module_of("check_terraform")
-workflow_runner = module_of("workflow_runner", ROOT / "tests")
 
 
 # The entry point of the templates.

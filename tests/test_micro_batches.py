@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from made_reports import FERRY, MARKET
 from pipeline import batch
 from pipeline.agreement import bcubed
 from pipeline.config import Config
@@ -27,21 +28,6 @@ from transforms.windows import REMEMBERED, TABLES, placement_files, write_window
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "articles"
 LATEST = datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC)
-FERRY = (
-    "The ferry Northern Star ran aground off Kessock harbour on Monday morning with 214 "
-    "people aboard, the coastguard said. Two lifeboats and a helicopter took passengers "
-    "ashore before noon, and nobody was hurt. Captain Ines Hallberg reported a steering "
-    "fault minutes before the ship struck the Skerry bank, according to the harbour "
-    "office. Divers will look at the hull once the wind has dropped, the owner said."
-)
-
-
-MARKET = (
-    "The town council of Brannow voted on Tuesday to close the covered market for two "
-    "years while its iron roof is rebuilt. Forty traders will move to stalls along Mill "
-    "Street, and rents there will be halved, councillor Teodor Vance told the meeting. "
-    "The work is to cost eleven million and will be paid for by a fund and a loan."
-)
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,14 @@
 import pyarrow as pa
 import pytest
 
+import made_run
 from pipeline.overview import fastest_stories, furniture_by_source, overview
 from schemas.article import REJECT
 from schemas.story import ARTICLES, STORIES
 
 
 @pytest.fixture
-def tables(made_run):
+def tables():
     def make(rows, rejects=()):
         stories = made_run.stories_of(rows)
         return [
@@ -28,7 +29,7 @@ def tables(made_run):
     return make
 
 
-def test_counts_are_those_of_the_tables(tables, made_run):
+def test_counts_are_those_of_the_tables(tables):
     article = made_run.article
     rows = [
         article("a", 60, source="wire.example", credited_source="Wire"),
@@ -76,7 +77,7 @@ def test_counts_are_those_of_the_tables(tables, made_run):
     assert found["largest"] == [0]
 
 
-def test_a_story_is_fast_by_its_third_source(tables, made_run):
+def test_a_story_is_fast_by_its_third_source(tables):
     def story(name, *times):
         return [
             made_run.article(
@@ -117,7 +118,7 @@ def test_a_story_is_fast_by_its_third_source(tables, made_run):
         ([(0, 0)], False),
     ],
 )
-def test_a_wipe_out_is_an_alarm(words, alarm, tables, made_run):
+def test_a_wipe_out_is_an_alarm(words, alarm, tables):
     rows = [
         made_run.article(str(place), word_count=kept, removed_word_count=lost)
         for place, (kept, lost) in enumerate(words)

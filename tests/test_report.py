@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+import made_run
 from pipeline.cli import main
 from pipeline.report import _FOLDER, _SCRIPTS, report_data, report_page, script_json
 from pipeline.show import read_table
@@ -41,7 +42,7 @@ def unpacked(part):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, made_run):
+def made(tmp_path_factory):
     """A run with a copy, other people's markup, other scripts, a wipe-out and rejects."""
     article = made_run.article
     rows = [
@@ -214,7 +215,7 @@ def test_the_same_tables_give_the_same_page(made, page):
     assert report_page(made) == page
 
 
-def test_a_run_without_articles_has_a_page(tmp_path, made_run):
+def test_a_run_without_articles_has_a_page(tmp_path):
     out = made_run.write_run(str(tmp_path / "empty"), [])
     data, parts = report_data(out)
     assert data["counts"]["articles"] == 0

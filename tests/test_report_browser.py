@@ -9,6 +9,7 @@ import shutil
 
 import pytest
 
+import made_run
 from pipeline.report import write_report
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -32,7 +33,7 @@ VIEWS = (
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, made_run):
+def address(tmp_path_factory):
     """The report of a small run, as an address of a file."""
     article = made_run.article
     text = "😀 The mill burnt down on Monday. Nobody was hurt.\nIt will not be built again."

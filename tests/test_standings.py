@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from made_rows import rows
 from schemas.batch import column
 from schemas.match import COPY_EVIDENCE
 from schemas.past import STANDING
@@ -20,23 +21,6 @@ from transforms.standings import (
     standings_now,
 )
 from transforms.story_articles import STORY_ARTICLE
-
-
-def nothing(kind):
-    """Give a value that says nothing, where null may not be."""
-    if pa.types.is_fixed_size_list(kind):
-        return [0] * kind.list_size
-    if pa.types.is_list(kind):
-        return []
-    return "" if pa.types.is_string(kind) else pa.scalar(0, pa.int64()).cast(kind).as_py()
-
-
-def rows(schema, *values):
-    """Make rows of a schema; what is not given is null, or nothing."""
-    empty = {
-        field.name: None if field.nullable else nothing(field.type) for field in schema
-    }
-    return pa.RecordBatch.from_pylist([{**empty, **row} for row in values], schema=schema)
 
 
 def key(article_id):

@@ -8,6 +8,7 @@ import json
 import pyarrow as pa
 import pytest
 
+import made_run
 from pipeline.story_columns import (
     COMPARISONS,
     article_columns,
@@ -30,7 +31,7 @@ def table(rows, schema):
 
 
 @pytest.fixture
-def tables(made_run):
+def tables():
     def make(rows, matches=()):
         stories = table(made_run.stories_of(rows), STORIES)
         ordered = in_story_order(stories, table(rows, ARTICLES))
@@ -49,7 +50,7 @@ def test_packed_is_the_same_again_and_holds_no_markup():
     assert pack(value).replace("+", "").replace("/", "").rstrip("=").isalnum()
 
 
-def test_stories_come_by_size_and_articles_by_story(tables, made_run):
+def test_stories_come_by_size_and_articles_by_story(tables):
     article = made_run.article
     rows = [
         article("z", 5),
@@ -63,7 +64,7 @@ def test_stories_come_by_size_and_articles_by_story(tables, made_run):
     assert articles["article_id"].to_pylist() == ["b1", "b2", "c", "z", "u"]
 
 
-def test_an_article_without_a_title_is_called_by_its_first_words(tables, made_run):
+def test_an_article_without_a_title_is_called_by_its_first_words(tables):
     rows = [
         made_run.article("a", 1, title=None, text="The mill\nburnt down."),
         made_run.article("b", 2, title=None, text="word " * 50),
@@ -76,7 +77,7 @@ def test_an_article_without_a_title_is_called_by_its_first_words(tables, made_ru
     assert long == "word " * 19 + "word…"
 
 
-def test_members_that_are_no_articles_are_refused(made_run):
+def test_members_that_are_no_articles_are_refused():
     rows = [made_run.article("a"), made_run.article("b")]
     stories = table(made_run.stories_of(rows), STORIES)
     with pytest.raises(
@@ -85,7 +86,7 @@ def test_members_that_are_no_articles_are_refused(made_run):
         in_story_order(stories, table(rows[:1], ARTICLES))
 
 
-def test_of_many_comparisons_the_closest_of_each_article_are_held(tables, made_run):
+def test_of_many_comparisons_the_closest_of_each_article_are_held(tables):
     names = [f"a{number:02}" for number in range(40)]
     rows = [
         made_run.article(
@@ -116,7 +117,7 @@ def test_of_many_comparisons_the_closest_of_each_article_are_held(tables, made_r
     assert (1, 39) not in held
 
 
-def test_texts_of_stories_with_copies_come_first(tables, made_run):
+def test_texts_of_stories_with_copies_come_first(tables):
     article = made_run.article
     rows = [
         article("alone"),

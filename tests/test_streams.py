@@ -13,6 +13,7 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.testing import test_stream
 from apache_beam.transforms.window import TimestampedValue
 
+from made_reports import FERRY, MARKET
 from pipeline.batch import run
 from pipeline.config import Config
 from pipeline.show import read_table
@@ -33,19 +34,6 @@ from transforms.windows import (
 
 BEGAN = int(datetime.datetime(2026, 3, 2, 8, tzinfo=datetime.UTC).timestamp())
 MINUTE, DAY = 60, 86_400
-FERRY = (
-    "The ferry Northern Star ran aground off Kessock harbour on Monday morning with 214 "
-    "people aboard, the coastguard said. Two lifeboats and a helicopter took passengers "
-    "ashore before noon, and nobody was hurt. Captain Ines Hallberg reported a steering "
-    "fault minutes before the ship struck the Skerry bank, according to the harbour "
-    "office. Divers will look at the hull once the wind has dropped, the owner said."
-)
-MARKET = (
-    "The town council of Brannow voted on Tuesday to close the covered market for two "
-    "years while its iron roof is rebuilt. Forty traders will move to stalls along Mill "
-    "Street, and rents there will be halved, councillor Teodor Vance told the meeting. "
-    "The work is to cost eleven million and will be paid for by a fund and a loan."
-)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.io.filesystems import FileSystems
 
+from made_rows import rows
 from schemas.article import RAW, RECEIVED, REJECT
 from schemas.batch import column, concatenate
 from schemas.match import MATCH
@@ -38,23 +39,6 @@ from transforms.windows import (
 
 MONDAY = datetime.datetime(2026, 3, 2, 8, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
-
-
-def nothing(kind):
-    """Give a value that says nothing, where null may not be."""
-    if pa.types.is_fixed_size_list(kind):
-        return [0] * kind.list_size
-    if pa.types.is_list(kind):
-        return []
-    return "" if pa.types.is_string(kind) else pa.scalar(0, pa.int64()).cast(kind).as_py()
-
-
-def rows(schema, *values):
-    """Make rows of a schema; what is not given is null, or nothing."""
-    empty = {
-        field.name: None if field.nullable else nothing(field.type) for field in schema
-    }
-    return pa.RecordBatch.from_pylist([{**empty, **row} for row in values], schema=schema)
 
 
 def key(article_id):
